@@ -1,0 +1,2 @@
+//! The raw limits.
+fn main() {}

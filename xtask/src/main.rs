@@ -1,0 +1,2 @@
+//! What needs more than cargo: serve, test, bench, tidy.
+fn main() {}

@@ -1,0 +1,159 @@
+//! What the parts of the tests stand on, and what becomes of a part whose ground is missing.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::args::{Part, Selection};
+use crate::checkout::Checkout;
+use crate::chromium::{self, Place};
+use crate::needs::{self, Missing};
+use crate::{cargo, setup, step};
+
+/// Why a part does not run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Obstacle {
+    /// The machine lacks something: the part is skipped.
+    Missing(String),
+    /// A step failed: so has the part.
+    Broken(String),
+}
+
+impl From<anyhow::Error> for Obstacle {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Broken(format!("{error:#}"))
+    }
+}
+
+/// The set-up of everything that the chosen parts need.
+#[derive(Debug)]
+pub(super) struct Ground {
+    /// The npm packages and bundle of the page.
+    page: Result<(), Obstacle>,
+    /// The npm packages of the conformance tests.
+    clients: Result<(), Obstacle>,
+    /// The binaries and examples, built as `cargo test` builds them.
+    programs: Result<(), Obstacle>,
+    /// None if no part asked for it.
+    chromium: Option<Result<PathBuf, Missing>>,
+}
+
+impl Ground {
+    /// Sets up what is missing; what cannot be set up is remembered, and the rest done.
+    pub(super) fn prepare(checkout: &Checkout, selection: &Selection, place: Place) -> Self {
+        let mut ground = Self {
+            page: npm_step(checkout, || {
+                setup::packages(&checkout.web())?;
+                setup::page(checkout)
+            }),
+            clients: Ok(()),
+            programs: Ok(()),
+            chromium: None,
+        };
+        if selection.takes(Part::Conformance) {
+            ground.clients = npm_step(checkout, || setup::packages(&checkout.conformance()));
+            ground.programs = step(|| step::run("build", &mut build(checkout)));
+            ground.chromium = Some(chromium::find(place));
+        }
+        ground
+    }
+
+    /// # Errors
+    ///
+    /// The first thing in the way of `part`.
+    pub(super) fn of(&self, part: Part) -> Result<(), Obstacle> {
+        match part {
+            Part::Rust => Ok(()),
+            Part::Web => self.page.clone(),
+            Part::Conformance => [&self.page, &self.clients, &self.programs]
+                .into_iter()
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// The browser, if it was asked for and found.
+    pub(super) fn chromium(&self) -> Option<&PathBuf> {
+        self.chromium.as_ref()?.as_ref().ok()
+    }
+
+    /// What is in the way of the browser tests. They are among the conformance tests and skip themselves, but only we
+    /// know the way out.
+    pub(super) fn no_browser(&self) -> Option<Obstacle> {
+        let missing = self.chromium.as_ref()?.as_ref().err()?;
+        Some(Obstacle::Missing(missing.to_string()))
+    }
+}
+
+fn npm_step(checkout: &Checkout, make: impl FnOnce() -> Result<()>) -> Result<(), Obstacle> {
+    let missing = needs::missing_for_packages(checkout);
+    if missing.is_empty() {
+        return step(make);
+    }
+    let sentences: Vec<String> = missing.iter().map(Missing::to_string).collect();
+    Err(Obstacle::Missing(sentences.join("; ")))
+}
+
+fn step(make: impl FnOnce() -> Result<()>) -> Result<(), Obstacle> {
+    make().map_err(|error| {
+        eprintln!("{error:#}");
+        error.into()
+    })
+}
+
+/// With `--workspace` and the examples cargo chooses the same features as for `cargo test`, and builds nothing twice.
+fn build(checkout: &Checkout) -> Command {
+    let mut command = cargo::command(checkout);
+    command.args(["build", "--workspace", "--bins", "--examples"]);
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn level() -> Ground {
+        Ground {
+            page: Ok(()),
+            clients: Ok(()),
+            programs: Ok(()),
+            chromium: None,
+        }
+    }
+
+    #[test]
+    fn the_page_does_not_hold_up_rust() {
+        let why = Obstacle::Missing("no npm in PATH".to_owned());
+        let ground = Ground {
+            page: Err(why.clone()),
+            ..level()
+        };
+        assert_eq!(ground.of(Part::Rust), Ok(()));
+        assert_eq!(ground.of(Part::Web), Err(why.clone()));
+        assert_eq!(ground.of(Part::Conformance), Err(why));
+    }
+
+    #[test]
+    fn without_a_browser_the_way_to_one_is_told() {
+        let missing = Missing {
+            what: "no Chromium in PATH".to_owned(),
+            how: "on Debian `apt-get install chromium`",
+        };
+        let ground = Ground {
+            chromium: Some(Err(missing)),
+            ..level()
+        };
+        let told = "no Chromium in PATH: on Debian `apt-get install chromium`";
+        assert_eq!(
+            ground.no_browser(),
+            Some(Obstacle::Missing(told.to_owned()))
+        );
+        assert_eq!(ground.of(Part::Conformance), Ok(()));
+    }
+
+    #[test]
+    fn a_browser_that_nobody_asked_for_is_not_missed() {
+        assert_eq!(level().no_browser(), None);
+    }
+}

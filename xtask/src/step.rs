@@ -1,5 +1,6 @@
 //! Named steps with the time they took.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -36,7 +37,8 @@ pub(crate) fn seconds(time: Duration) -> String {
 
 /// The command as one would type it.
 fn spelled(command: &Command) -> String {
-    let mut words = vec![command.get_program().to_string_lossy()];
+    let program = Path::new(command.get_program());
+    let mut words = vec![program.file_name().unwrap_or_default().to_string_lossy()];
     words.extend(command.get_args().map(|word| word.to_string_lossy()));
     format!("`{}`", words.join(" "))
 }

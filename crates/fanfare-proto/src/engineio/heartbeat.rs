@@ -1,0 +1,231 @@
+//! When to ping a client, and when a silent one is lost.
+
+use std::time::{Duration, Instant};
+
+use super::timing::Millis;
+
+/// Decides when to ping a client, and when a silent one is lost.
+///
+/// ```text
+///                 ping_at: Ping                 lost_at: Lost
+///   Waiting ----------------------> Pinged ----------------------> (closed)
+///      ^                            |    ^  |
+///      +----------------------------+    +--+
+///                  pong                   first other packet of the cycle: lost_at anew
+/// ```
+///
+/// Engine.IO v4, [Heartbeat](https://github.com/socketio/socket.io/blob/main/docs/engine.io-protocol/v4-current.md#heartbeat).
+#[derive(Debug)]
+pub struct Heartbeat {
+    interval: Millis,
+    timeout: Millis,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Waiting { ping_at: Instant },
+    Pinged { lost_at: Instant, credit: Credit },
+}
+
+/// Whether a packet that is no pong may still buy the client time in this cycle.
+#[derive(Clone, Copy, Debug)]
+enum Credit {
+    Left,
+    Spent,
+}
+
+/// What the caller has to do now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Due {
+    /// Send a ping packet.
+    Ping,
+    /// Close the session: the last ping went unanswered.
+    Lost,
+}
+
+impl Heartbeat {
+    /// Waits one `interval` before the first ping, and then `timeout` for its pong. Both count in whole
+    /// milliseconds, up to 49 days.
+    pub fn new(interval: Duration, timeout: Duration, now: Instant) -> Self {
+        let interval = Millis::from(interval);
+        let state = State::Waiting {
+            ping_at: interval.after(now),
+        };
+        Self {
+            interval,
+            timeout: timeout.into(),
+            state,
+        }
+    }
+
+    /// The client answered, or sent a pong of its own accord: the next ping is due one interval from `now`.
+    pub fn handle_pong(&mut self, now: Instant) {
+        self.state = State::Waiting {
+            ping_at: self.interval.after(now),
+        };
+    }
+
+    /// A packet that is no pong came: the client lives, and has one timeout more. It works once in a cycle,
+    /// else a client that never answers could stay by sending.
+    pub fn handle_packet(&mut self, now: Instant) {
+        match self.state {
+            State::Pinged {
+                credit: Credit::Left,
+                lost_at,
+            } => {
+                let lost_at = lost_at.max(self.timeout.after(now));
+                self.state = State::Pinged {
+                    lost_at,
+                    credit: Credit::Spent,
+                };
+            }
+            State::Waiting { .. }
+            | State::Pinged {
+                credit: Credit::Spent,
+                ..
+            } => {}
+        }
+    }
+
+    /// An outstanding pong is not due before one timeout from `now`: the ping has only now left, or we
+    /// were not listening.
+    pub fn defer_pong(&mut self, now: Instant) {
+        match &mut self.state {
+            State::Pinged { lost_at, .. } => *lost_at = (*lost_at).max(self.timeout.after(now)),
+            State::Waiting { .. } => {}
+        }
+    }
+
+    /// Time has moved on to `now`; returns what that makes due.
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<Due> {
+        match self.state {
+            State::Waiting { ping_at } if ping_at <= now => {
+                let lost_at = self.timeout.after(self.pinged_at(ping_at, now));
+                self.state = State::Pinged {
+                    lost_at,
+                    credit: Credit::Left,
+                };
+                Some(Due::Ping)
+            }
+            State::Pinged { lost_at, .. } if lost_at <= now => Some(Due::Lost),
+            State::Waiting { .. } | State::Pinged { .. } => None,
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) next has something to do.
+    pub fn poll_timeout(&self) -> Instant {
+        match self.state {
+            State::Waiting { ping_at } => ping_at,
+            State::Pinged { lost_at, .. } => lost_at,
+        }
+    }
+
+    /// From when the pong is waited for. A timer that fires a little late does not move the client's deadline,
+    /// which it knows as interval plus timeout; a process that slept does, since its client had no chance.
+    fn pinged_at(&self, ping_at: Instant, now: Instant) -> Instant {
+        let late = now.saturating_duration_since(ping_at);
+        if late < Duration::from(self.timeout) / 2 {
+            ping_at
+        } else {
+            now
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_millis(300);
+    const TIMEOUT: Duration = Duration::from_millis(200);
+
+    struct Fixture {
+        start: Instant,
+        heartbeat: Heartbeat,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let start = Instant::now();
+            Self {
+                start,
+                heartbeat: Heartbeat::new(INTERVAL, TIMEOUT, start),
+            }
+        }
+
+        fn at(&self, ms: u64) -> Instant {
+            self.start + Duration::from_millis(ms)
+        }
+
+        #[track_caller]
+        fn check(&mut self, ms: u64, expected: Option<Due>) {
+            let now = self.at(ms);
+            assert_eq!(self.heartbeat.handle_timeout(now), expected, "at {ms} ms");
+        }
+    }
+
+    #[test]
+    fn a_silent_client_is_lost_after_interval_plus_timeout() {
+        let mut f = Fixture::new();
+        f.check(299, None);
+        f.check(300, Some(Due::Ping));
+        f.check(499, None);
+        f.check(500, Some(Due::Lost));
+    }
+
+    #[test]
+    fn a_timer_that_fires_late_does_not_move_the_deadline() {
+        let mut f = Fixture::new();
+        f.check(330, Some(Due::Ping));
+        assert_eq!(f.heartbeat.poll_timeout(), f.at(500));
+    }
+
+    #[test]
+    fn a_process_that_slept_gives_its_client_the_whole_timeout() {
+        let mut f = Fixture::new();
+        f.check(10_000, Some(Due::Ping));
+        assert_eq!(f.heartbeat.poll_timeout(), f.at(10_200));
+    }
+
+    #[test]
+    fn a_pong_restarts_the_interval_whether_asked_for_or_not() {
+        let mut f = Fixture::new();
+        f.heartbeat.handle_pong(f.at(100));
+        assert_eq!(f.heartbeat.poll_timeout(), f.at(400));
+        f.check(400, Some(Due::Ping));
+        f.heartbeat.handle_pong(f.at(450));
+        assert_eq!(f.heartbeat.poll_timeout(), f.at(750));
+    }
+
+    #[test]
+    fn another_packet_buys_time_once_in_a_cycle() {
+        let mut f = Fixture::new();
+        f.heartbeat.handle_packet(f.at(299));
+        assert_eq!(f.heartbeat.poll_timeout(), f.at(300));
+        f.check(300, Some(Due::Ping));
+        f.heartbeat.handle_packet(f.at(450));
+        f.heartbeat.handle_packet(f.at(600));
+        assert_eq!(f.heartbeat.poll_timeout(), f.at(650));
+
+        f.heartbeat.handle_pong(f.at(640));
+        f.check(940, Some(Due::Ping));
+        f.heartbeat.handle_packet(f.at(1_000));
+        assert_eq!(f.heartbeat.poll_timeout(), f.at(1_200));
+    }
+
+    #[test]
+    fn a_deferred_pong_is_due_later_and_never_sooner() {
+        let mut f = Fixture::new();
+        f.heartbeat.defer_pong(f.at(250));
+        assert_eq!(f.heartbeat.poll_timeout(), f.at(300));
+        f.check(300, Some(Due::Ping));
+        f.heartbeat.defer_pong(f.at(400));
+        assert_eq!(f.heartbeat.poll_timeout(), f.at(600));
+        f.heartbeat.defer_pong(f.at(350));
+        assert_eq!(f.heartbeat.poll_timeout(), f.at(600));
+        f.heartbeat.handle_packet(f.at(500));
+        assert_eq!(f.heartbeat.poll_timeout(), f.at(700));
+    }
+}

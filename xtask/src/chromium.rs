@@ -127,7 +127,13 @@ fn install() {
     let apt_get = |words: &[&str]| {
         let mut command = Command::new("apt-get");
         command
-            .args(["-q", "-o", "Acquire::Retries=3"])
+            .args([
+                "-q",
+                "-o",
+                "Acquire::Retries=3",
+                "-o",
+                "DPkg::Lock::Timeout=120",
+            ])
             .args(words)
             .env("DEBIAN_FRONTEND", "noninteractive");
         command

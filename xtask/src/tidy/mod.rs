@@ -64,8 +64,10 @@ fn check(root: &Path) -> Result<Vec<Fault>> {
     Ok(faults)
 }
 
+/// Also where the checkout is another user's, as in some containers: to list it runs nothing from it.
 fn files(root: &Path) -> Result<Vec<PathBuf>> {
     let output = Command::new("git")
+        .args(["-c", "safe.directory=*"])
         .args([
             "ls-files",
             "-z",
@@ -271,7 +273,7 @@ mod tests {
     #[test]
     fn a_link_to_nothing_is_found() {
         check_one(
-            "docs/a.md",
+            "xtask/a.md",
             "[up](../Cargo.toml) [here](nothing.md)",
             &["'nothing.md'"],
         );

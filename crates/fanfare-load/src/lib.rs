@@ -1,0 +1,39 @@
+//! A load generator for Socket.IO servers.
+//!
+//! One thread and one epoll hold up to 19,000 clients that speak Engine.IO 4 and Socket.IO 5 over WebSocket, join the
+//! namespace `/`, and check every message that they are sent. Each scenario returns a report, or an error that names the
+//! client that saw something wrong.
+//!
+//! ```no_run
+//! use fanfare_load::{Leaving, Load, Swarm, storm};
+//!
+//! # fn main() -> Result<(), fanfare_load::LoadError> {
+//! let address = "127.0.0.1:3000".parse().expect("an address");
+//! let mut swarm = Swarm::new(Load::new(address, 1_000))?;
+//! let report = storm(&mut swarm, Leaving::Half)?;
+//! println!("all saw {} after {:.3} s", report.clients, report.rise.cost.wall_s);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Scenarios spin while they measure, so that waking up is not part of the figure; each ends by its own deadline.
+//! A swarm serves one scenario: its clients stay as that left them.
+#![forbid(unsafe_code)]
+
+mod burst;
+mod client;
+mod error;
+mod frame;
+mod idle;
+mod meter;
+mod paced;
+mod storm;
+mod swarm;
+
+pub use burst::{BurstReport, burst};
+pub use error::LoadError;
+pub use idle::{IdleReport, idle};
+pub use meter::Cost;
+pub use paced::{PacedReport, paced};
+pub use storm::{Leaving, Phase, StormReport, storm};
+pub use swarm::{ClientId, Load, Swarm};

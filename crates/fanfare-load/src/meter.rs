@@ -1,0 +1,198 @@
+//! What a scenario costs the server, and how busy it keeps the generator.
+
+use std::fs;
+use std::io;
+use std::time::{Duration, Instant};
+
+use nix::time::{ClockId, clock_getcpuclockid};
+use nix::unistd::Pid;
+use serde::Serialize;
+
+use crate::error::LoadError;
+
+/// What a stretch of a scenario took.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Cost {
+    /// By the clock on the wall, in seconds.
+    pub wall_s: f64,
+    /// CPU time of the server's process in seconds, from its CPU clock; absent if its process is not known.
+    pub server_cpu_s: Option<f64>,
+    /// The part of [`server_cpu_s`](Self::server_cpu_s) spent outside the kernel, 0–1.
+    ///
+    /// The kernel samples it at its timer's rate (250 a second is common): under a second of CPU it is a guess.
+    pub server_user_share: Option<f64>,
+    /// The part of [`wall_s`](Self::wall_s) in which the generator had something to do, 0–1.
+    ///
+    /// Near 1, the figures are the generator's rather than the server's.
+    pub generator_busy: f64,
+}
+
+/// Watches a server's process, and the generator itself.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    server: Option<Server>,
+    busy: Duration,
+    turned_at: Instant,
+}
+
+/// A moment to measure from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    at: Instant,
+    busy: Duration,
+    server: Option<Sample>,
+}
+
+/// What a turn of the generator was spent on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Spent {
+    Working,
+    Waiting,
+}
+
+impl Meter {
+    pub(crate) fn new(server_pid: Option<u32>) -> Result<Self, LoadError> {
+        let server = server_pid.map(Server::new).transpose()?;
+        Ok(Self {
+            server,
+            busy: Duration::ZERO,
+            turned_at: Instant::now(),
+        })
+    }
+
+    /// The turn that ends now was `spent` so; returns the time.
+    pub(crate) fn turned(&mut self, spent: Spent) -> Instant {
+        let now = Instant::now();
+        if spent == Spent::Working {
+            self.busy += now - self.turned_at;
+        }
+        self.turned_at = now;
+        now
+    }
+
+    pub(crate) fn mark(&self) -> Result<Mark, LoadError> {
+        let server = self.server.as_ref().map(Server::sample).transpose()?;
+        Ok(Mark {
+            at: Instant::now(),
+            busy: self.busy,
+            server,
+        })
+    }
+
+    /// The cost of all since `start`.
+    pub(crate) fn since(&self, start: Mark) -> Result<Cost, LoadError> {
+        let end = self.mark()?;
+        let wall_s = (end.at - start.at).as_secs_f64();
+        let server = start.server.zip(end.server);
+        Ok(Cost {
+            wall_s,
+            server_cpu_s: server.map(|(start, end)| (end.cpu - start.cpu).as_secs_f64()),
+            server_user_share: server.and_then(|(start, end)| end.user_share_since(start)),
+            generator_busy: (end.busy - start.busy).as_secs_f64() / wall_s,
+        })
+    }
+
+    /// Memory that only the server's process holds, if that is known.
+    pub(crate) fn server_private_bytes(&self) -> Result<Option<u64>, LoadError> {
+        self.server.as_ref().map(Server::private_bytes).transpose()
+    }
+}
+
+#[derive(Debug)]
+struct Server {
+    pid: u32,
+    clock: ClockId,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    cpu: Duration,
+    user_ticks: u64,
+    system_ticks: u64,
+}
+
+impl Server {
+    fn new(pid: u32) -> Result<Self, LoadError> {
+        let clock = i32::try_from(pid)
+            .map_err(|_| nix::Error::ESRCH)
+            .and_then(|pid| clock_getcpuclockid(Pid::from_raw(pid)))
+            .map_err(|error| LoadError::Io {
+                doing: "find the server's process",
+                source: error.into(),
+            })?;
+        Ok(Self { pid, clock })
+    }
+
+    fn sample(&self) -> Result<Sample, LoadError> {
+        let cpu = self.clock.now().map_err(|error| unreadable(error.into()))?;
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).map_err(unreadable)?;
+        let (user_ticks, system_ticks) =
+            ticks(&stat).ok_or_else(|| unreadable(io::ErrorKind::InvalidData.into()))?;
+        Ok(Sample {
+            cpu: cpu.into(),
+            user_ticks,
+            system_ticks,
+        })
+    }
+
+    fn private_bytes(&self) -> Result<u64, LoadError> {
+        let rollup =
+            fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid)).map_err(unreadable)?;
+        Ok(private_bytes(&rollup))
+    }
+}
+
+impl Sample {
+    fn user_share_since(self, start: Self) -> Option<f64> {
+        let user = self.user_ticks - start.user_ticks;
+        let all = user + self.system_ticks - start.system_ticks;
+        (all != 0).then(|| user as f64 / all as f64)
+    }
+}
+
+/// `utime` and `stime` of proc_pid_stat(5), fields 14 and 15; the name before them may hold spaces and parentheses.
+fn ticks(stat: &str) -> Option<(u64, u64)> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace().skip(11).map(str::parse);
+    Some((fields.next()?.ok()?, fields.next()?.ok()?))
+}
+
+/// The sum of the `Private_` lines of smaps_rollup, proc_pid_smaps(5).
+fn private_bytes(rollup: &str) -> u64 {
+    rollup
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("Private_")?
+                .split_whitespace()
+                .nth(1)?
+                .parse::<u64>()
+                .ok()
+        })
+        .map(|kilobytes| kilobytes * 1024)
+        .sum()
+}
+
+fn unreadable(source: io::Error) -> LoadError {
+    LoadError::Io {
+        doing: "read what the server has used",
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_does_not_shift_the_fields() {
+        let stat = "17 (a) 1 (b) S 1 2 3 4 5 6 7 8 9 10 140 25 0 0 20";
+        assert_eq!(ticks(stat), Some((140, 25)));
+    }
+
+    #[test]
+    fn private_memory_is_clean_and_dirty() {
+        let rollup =
+            "Rss: 9 kB\nPrivate_Clean:  4 kB\nPrivate_Dirty: 12 kB\nPrivate_Hugetlb: 0 kB\n";
+        assert_eq!(private_bytes(rollup), 16 * 1024);
+    }
+}

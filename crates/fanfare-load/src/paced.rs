@@ -1,0 +1,120 @@
+//! One message under way at a time: what telling everybody costs when there is nothing to gather.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::client::first_line;
+use crate::error::LoadError;
+use crate::frame;
+use crate::meter::Cost;
+use crate::swarm::{ClientId, Pause, Swarm};
+
+/// What [`paced`] found.
+#[derive(Clone, Debug, Serialize)]
+pub struct PacedReport {
+    /// Clients that were told.
+    pub clients: usize,
+    /// Messages that each was told, the warm-up not counted.
+    pub messages: usize,
+    /// What they took, all together.
+    #[serde(flatten)]
+    pub cost: Cost,
+    /// The server's CPU time for one message to one client, in microseconds.
+    pub server_us_per_delivery: Option<f64>,
+    /// From an emit until the last client had it, in microseconds: half of the messages took longer.
+    pub median_us: f64,
+    /// As [`median_us`](Self::median_us), for one in a hundred.
+    pub p99_us: f64,
+}
+
+/// Lets all clients join; then the first emits `say` with a string of 128 bytes, and again once all have been told it.
+///
+/// The server answers `say` by emitting it to all, the sender included. Other events are passed over.
+///
+/// # Errors
+///
+/// If any client is told anything but the message that is under way, or is told it twice; if a connection fails; or if
+/// the deadline passes.
+pub fn paced(swarm: &mut Swarm) -> Result<PacedReport, LoadError> {
+    swarm.join_all()?;
+    let mut talk = Talk::new(swarm.n_clients());
+    for _ in 0..WARM_UP {
+        talk.say(swarm)?;
+    }
+    let messages = (DELIVERIES / swarm.n_clients()).clamp(MIN_MESSAGES, MAX_MESSAGES);
+    let start = swarm.meter.mark()?;
+    let mut times = Vec::with_capacity(messages);
+    for _ in 0..messages {
+        times.push(talk.say(swarm)?);
+    }
+    let cost = swarm.meter.since(start)?;
+    times.sort_unstable();
+    let deliveries = (messages * swarm.n_clients()) as f64;
+    Ok(PacedReport {
+        clients: swarm.n_clients(),
+        messages,
+        cost,
+        server_us_per_delivery: cost.server_cpu_s.map(|cpu| cpu * 1e6 / deliveries),
+        median_us: times[messages / 2].as_secs_f64() * 1e6,
+        p99_us: times[messages * 99 / 100].as_secs_f64() * 1e6,
+    })
+}
+
+/// The messages so far, and who has been told the last.
+struct Talk {
+    /// The message under way, 1 for the first.
+    number: u32,
+    frame: Vec<u8>,
+    told: Vec<u32>,
+}
+
+impl Talk {
+    fn new(clients: usize) -> Self {
+        let text = "x".repeat(TEXT_BYTES);
+        Self {
+            number: 0,
+            frame: frame::text(format!(r#"42["say","{text}"]"#).as_bytes()),
+            told: vec![0; clients],
+        }
+    }
+
+    /// Emits the next message, and returns when all have been told it.
+    fn say(&mut self, swarm: &mut Swarm) -> Result<Duration, LoadError> {
+        self.number += 1;
+        let packet_start = self.frame.len() - PREFIX.len() - TEXT_BYTES - SUFFIX_BYTES;
+        let digits = packet_start + PREFIX.len();
+        self.frame[digits..digits + 8].copy_from_slice(format!("{:08}", self.number).as_bytes());
+        let start = Instant::now();
+        swarm.restart_deadline();
+        swarm.send(ClientId(0), &self.frame)?;
+        let mut n_untold = swarm.n_clients();
+        while 0 < n_untold {
+            let now = swarm.turn(Pause::Spin, |client, packet| {
+                if packet == &self.frame[packet_start..] && self.told[client.0] + 1 == self.number {
+                    self.told[client.0] = self.number;
+                    n_untold -= 1;
+                } else if packet.starts_with(PREFIX) {
+                    let what = format!(
+                        "was told {} while message {} was under way",
+                        first_line(packet),
+                        self.number
+                    );
+                    return Err(LoadError::Wrong { client, what });
+                }
+                Ok(())
+            })?;
+            swarm.check_deadline(now, n_untold, || format!("message {}", self.number))?;
+        }
+        Ok(start.elapsed())
+    }
+}
+
+const PREFIX: &[u8] = br#"42["say",""#;
+const SUFFIX_BYTES: usize = 2;
+const TEXT_BYTES: usize = 128;
+const WARM_UP: u32 = 20;
+/// Enough for two seconds of a bare loop's CPU, so that the share outside the kernel means something.
+const DELIVERIES: usize = 300_000;
+const MIN_MESSAGES: usize = 20;
+const MAX_MESSAGES: usize = 5_000;

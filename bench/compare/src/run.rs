@@ -1,0 +1,182 @@
+//! One server under load, once: started afresh, pinned, measured, stopped.
+
+use std::env;
+use std::ffi::OsStr;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow, bail};
+use serde_json::Value;
+
+use crate::Scenario;
+use crate::contestant::{Contestant, Leaving, Program};
+
+/// What all runs have in common.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    scenario: Scenario,
+    clients: usize,
+    pinning: Pinning,
+    /// Where cargo put this program, and the others.
+    built: PathBuf,
+}
+
+/// Whether server and generator have a core each to themselves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Pinning {
+    /// The server on CPU 0, the generator on CPU 1.
+    Apart,
+    /// Wherever the system puts them: there is no taskset, or no second core.
+    None,
+}
+
+impl Bench {
+    pub(crate) fn new(scenario: Scenario, clients: usize) -> anyhow::Result<Self> {
+        let this = env::current_exe().context("cannot find this program's own folder")?;
+        let built = this.parent().expect("a program is in a folder").to_owned();
+        Ok(Self {
+            scenario,
+            clients,
+            pinning: Pinning::possible(),
+            built,
+        })
+    }
+
+    pub(crate) fn pinning(&self) -> Pinning {
+        self.pinning
+    }
+
+    /// Measures `contestant` once; its report is the generator's.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not start, or the generator saw something wrong.
+    pub(crate) fn run(&self, contestant: &Contestant) -> anyhow::Result<Value> {
+        let address = free_address().context("cannot find a free port")?;
+        let server = self.start(contestant, address)?;
+        let output = self
+            .generator(contestant, address, server.0.id())
+            .output()
+            .context("cannot start fanfare-load; `cargo xtask bench` builds it")?;
+        if !output.status.success() {
+            bail!("{}", String::from_utf8_lossy(&output.stderr).trim_end());
+        }
+        serde_json::from_slice(&output.stdout).context("fanfare-load printed no report")
+    }
+
+    fn start(&self, contestant: &Contestant, address: SocketAddr) -> anyhow::Result<Stopped> {
+        let mut command = match contestant.program {
+            Program::Built(name, args) => {
+                let mut command = self.pinned("0", self.built.join(name));
+                command.args(args);
+                command
+            }
+            Program::Node(script) => {
+                let mut command = self.pinned("0", "node");
+                command.arg(peers().join(script));
+                command
+            }
+        };
+        let child = command
+            .env("PORT", address.port().to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .with_context(|| {
+                format!(
+                    "cannot start {}; `cargo xtask bench` builds it",
+                    contestant.name
+                )
+            })?;
+        let mut server = Stopped(child);
+        server.wait_until_it_listens(address)?;
+        Ok(server)
+    }
+
+    fn generator(&self, contestant: &Contestant, address: SocketAddr, server_pid: u32) -> Command {
+        let mut command = self.pinned("1", self.built.join("fanfare-load"));
+        command.args([self.scenario.name(), &self.clients.to_string()]);
+        command.args([
+            "--address",
+            &address.to_string(),
+            "--server-pid",
+            &server_pid.to_string(),
+        ]);
+        if self.scenario == Scenario::Storm && contestant.leaving == Leaving::Counted {
+            command.arg("--halve");
+        }
+        command.stdin(Stdio::null());
+        command
+    }
+
+    fn pinned(&self, cpu: &str, program: impl AsRef<OsStr>) -> Command {
+        match self.pinning {
+            Pinning::Apart => {
+                let mut command = Command::new("taskset");
+                command.args(["-c", cpu]).arg(program);
+                command
+            }
+            Pinning::None => Command::new(program),
+        }
+    }
+}
+
+impl Pinning {
+    fn possible() -> Self {
+        let can_pin = Command::new("taskset")
+            .args(["-c", "0,1", "true"])
+            .status()
+            .is_ok_and(|status| status.success());
+        let has_two = thread::available_parallelism().is_ok_and(|cores| 2 <= cores.get());
+        if can_pin && has_two {
+            Self::Apart
+        } else {
+            Self::None
+        }
+    }
+}
+
+/// A server that is killed when this goes out of scope.
+struct Stopped(Child);
+
+impl Stopped {
+    fn wait_until_it_listens(&mut self, address: SocketAddr) -> anyhow::Result<()> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        while TcpStream::connect(address).is_err() {
+            if let Some(status) = self.0.try_wait()? {
+                bail!("the server ended with {status} before it listened on {address}");
+            }
+            if deadline < Instant::now() {
+                return Err(anyhow!(
+                    "the server does not listen on {address} after {START_TIMEOUT:?}"
+                ));
+            }
+            thread::sleep(START_POLL);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        // Both fail only if it has ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The folder of other makers' servers.
+pub(crate) fn peers() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../peers")
+}
+
+fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
+
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+const START_POLL: Duration = Duration::from_millis(20);

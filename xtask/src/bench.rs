@@ -1,14 +1,69 @@
 //! `cargo xtask bench`: the measurements of docs/performance.md.
+//!
+//! This builds what is measured; `bench/compare` measures it.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
-use crate::args::Usage;
+use anyhow::Context as _;
 
-/// Runs the measurement that `words` name.
+use crate::checkout::{self, Checkout};
+use crate::{cargo, step};
+
+/// Builds the servers, the load generator and `compare`, and hands `words` to it.
 ///
 /// # Errors
 ///
-/// [`Usage`] if the words name none.
+/// If something does not build, or `compare` does not start.
 pub(crate) fn run(words: &[String]) -> anyhow::Result<ExitCode> {
-    Err(Usage(format!("there is no bench '{}'", words.join(" "))).into())
+    let checkout = Checkout::here();
+    let built = checkout::built(BUILT_INTO)?;
+    build(&checkout)?;
+    if words.iter().any(|word| word == "--peers") {
+        let peers = checkout.root().join("bench/peers");
+        step::run(
+            "bench: npm packages",
+            Command::new("npm").arg("ci").current_dir(peers),
+        )?;
+    }
+    let status = Command::new(built.join("compare"))
+        .args(words)
+        .current_dir(checkout.root())
+        .status()
+        .context("`compare` did not start")?;
+    Ok(match status.code() {
+        Some(0) => ExitCode::SUCCESS,
+        Some(2) => ExitCode::from(2),
+        Some(_) | None => ExitCode::FAILURE,
+    })
 }
+
+/// Both builds are with the profile of published figures.
+fn build(checkout: &Checkout) -> anyhow::Result<()> {
+    let mut tools = cargo::command(checkout);
+    tools.args(["build", "--profile", "bench"]);
+    for package in [
+        "fanfare-bench-compare",
+        "fanfare-bench-raw",
+        "fanfare-bench-say",
+        "fanfare-load",
+    ] {
+        tools.args(["--package", package]);
+    }
+    step::run("bench: servers, generator", &mut tools)?;
+    let mut examples = cargo::command(checkout);
+    examples.args([
+        "build",
+        "--profile",
+        "bench",
+        "--package",
+        "fanfare",
+        "--example",
+        "lesson",
+        "--example",
+        "count",
+    ]);
+    step::run("bench: examples", &mut examples)
+}
+
+/// Where cargo puts what it builds with the profile `bench`.
+const BUILT_INTO: &str = "release";

@@ -245,14 +245,10 @@ fn decode_event<'a>(
     data: &'a str,
     limits: &Limits,
 ) -> Result<(Option<String>, &'a str), Violation> {
-    if data.is_empty() {
+    if check_data(data)?.is_none() {
         return Ok((None, ""));
     }
-    let Some((name, args)) = json::split_first(data) else {
-        json::check(data)?;
-        return Err(Violation::EventPayload);
-    };
-    let name = name.ok_or(Violation::EventName)?;
+    let (name, args) = json::split_first(data).ok_or(Violation::EventPayload)?;
     let event = match name.bytes().next() {
         Some(b'"') => json::unescape(name),
         Some(b'-' | b'0'..=b'9') => name.to_owned(),

@@ -5,8 +5,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, Visitor};
 
 use super::Violation;
 
@@ -20,18 +19,16 @@ pub(super) fn check(text: &str) -> Result<u8, Violation> {
         .ok_or(Violation::InvalidJson)
 }
 
-/// Cuts an array into its first element and the text of the others, without brackets.
-///
-/// The first is `None` when the array is empty, and all of it is `None` when `text` is no array.
-pub(super) fn split_first(text: &str) -> Option<(Option<&str>, &str)> {
-    let Elements(first) = serde_json::from_str(text).ok()?;
-    let Some(first) = first.map(RawValue::get) else {
-        return Some((None, ""));
-    };
-    let inside = strip_brackets(text)?;
-    let rest = inside.get(first.len()..)?.trim_ascii_start();
-    let rest = rest.strip_prefix(',').unwrap_or(rest).trim_ascii_start();
-    Some((Some(first), rest))
+/// Cuts an array that has been checked into its first element and the text of the others,
+/// without brackets. Of an element that is itself an array or object, the first is the bracket.
+pub(super) fn split_first(array: &str) -> Option<(&str, &str)> {
+    let inside = strip_brackets(array)?;
+    let (first, rest) = inside.split_at(token_len(inside));
+    let rest = rest.trim_ascii_start();
+    Some((
+        first,
+        rest.strip_prefix(',').unwrap_or(rest).trim_ascii_start(),
+    ))
 }
 
 /// The elements of an array that has been checked.
@@ -55,29 +52,33 @@ pub(super) fn unescape(string: &str) -> String {
     }
 }
 
-/// Visits each element of an array, and keeps the first as text.
-struct Elements<'a>(Option<&'a RawValue>);
-
-impl<'de> Deserialize<'de> for Elements<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Array;
-
-        impl<'de> Visitor<'de> for Array {
-            type Value = Elements<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
-                let first = array.next_element()?;
-                while array.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Elements(first))
-            }
-        }
-
-        deserializer.deserialize_seq(Array)
+/// Bytes of the string, number or word at the front of `text`, which has been checked; 1 for
+/// a sign.
+pub(super) fn token_len(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    match bytes {
+        [b'"', inside @ ..] => string_len(inside) + 1,
+        [b'{' | b'}' | b'[' | b']' | b',' | b':', ..] => 1,
+        _ => bytes
+            .iter()
+            .position(|byte| matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r'))
+            .unwrap_or(bytes.len()),
     }
+}
+
+/// Bytes up to the quote that ends a string, and that quote.
+fn string_len(inside: &[u8]) -> usize {
+    let mut bytes = inside.iter().enumerate();
+    while let Some((i, byte)) = bytes.next() {
+        match byte {
+            b'"' => return i + 1,
+            b'\\' => {
+                bytes.next();
+            }
+            _ => {}
+        }
+    }
+    inside.len()
 }
 
 /// A string as JavaScript has it. serde_json gives one as bytes where a `str` cannot hold it.

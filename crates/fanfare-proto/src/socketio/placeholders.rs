@@ -54,30 +54,26 @@ enum Token<'a> {
 
 impl<'a> Walk<'a> {
     fn next_token(&mut self) -> Option<Token<'a>> {
-        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r', ':']);
-        let (len, token) = match self.rest.bytes().next()? {
-            b'{' => (
-                1,
-                Token::Begin(Open::Object {
-                    key: None,
-                    is_placeholder: false,
-                    has_valid_num: false,
-                }),
-            ),
-            b'[' => (1, Token::Begin(Open::Array)),
-            b'}' | b']' => (1, Token::End),
-            b',' => (1, Token::Comma),
-            b'"' => {
-                let len = string_len(self.rest);
-                (len, Token::String(&self.rest[..len]))
-            }
-            _ => {
-                let len = self.rest.find(SCALAR_ENDS).unwrap_or(self.rest.len());
-                (len, Token::Scalar(&self.rest[..len]))
-            }
-        };
-        self.rest = &self.rest[len..];
-        Some(token)
+        let blanks = self
+            .rest
+            .bytes()
+            .take_while(|byte| BLANKS.contains(byte))
+            .count();
+        let rest = &self.rest[blanks..];
+        let (text, rest) = rest.split_at(json::token_len(rest));
+        self.rest = rest;
+        Some(match text.bytes().next()? {
+            b'{' => Token::Begin(Open::Object {
+                key: None,
+                is_placeholder: false,
+                has_valid_num: false,
+            }),
+            b'[' => Token::Begin(Open::Array),
+            b'}' | b']' => Token::End,
+            b',' => Token::Comma,
+            b'"' => Token::String(text),
+            _ => Token::Scalar(text),
+        })
     }
 
     fn handle_token(&mut self, token: Token<'_>) -> Result<(), Violation> {
@@ -141,19 +137,5 @@ impl Key {
     }
 }
 
-/// Bytes of the string at the front of `rest`, its quotes included.
-fn string_len(rest: &str) -> usize {
-    let mut bytes = rest.bytes().enumerate().skip(1);
-    while let Some((i, byte)) = bytes.next() {
-        match byte {
-            b'"' => return i + 1,
-            b'\\' => {
-                bytes.next();
-            }
-            _ => {}
-        }
-    }
-    rest.len()
-}
-
-const SCALAR_ENDS: [char; 8] = [',', ']', '}', ':', ' ', '\t', '\n', '\r'];
+/// What stands between tokens, and what says no more than its place does.
+const BLANKS: [u8; 5] = *b" \t\n\r:";

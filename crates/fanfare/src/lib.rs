@@ -1,1 +1,80 @@
 //! A Socket.IO server that tells everyone, and knows how many are there.
+//!
+//! ```no_run
+//! use fanfare::{Ack, Io, Result, Socket};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<()> {
+//!     let io = Io::new();
+//!     io.announce_count("user count", |count| count.sockets);
+//!     io.on("chat message", |socket: Socket, text: String, ack: Ack| async move {
+//!         socket.io().emit("chat message", text);
+//!         ack.send("sent");
+//!     });
+//!     io.listen("127.0.0.1:3000").await
+//! }
+//! ```
+//!
+//! Clients are the official ones, unmodified: `io("http://127.0.0.1:3000")` in a page.
+//!
+//! * [`Io`] is the server, seen from a namespace: handlers are registered there, once for all
+//!   sockets, and broadcasts begin there.
+//! * [`Socket`] is one client, as handlers hold it.
+//! * [`Io::count`] and [`Io::announce_count`] know and tell how many are there.
+//! * [`Config`] has every setting, [`Limits`] every bound.
+//! * [`Io::layer`] mounts the server in any tower stack, such as an `axum::Router`.
+//!
+//! Not here: other nodes, and Engine.IO 3 with its Socket.IO 1 and 2 clients.
+#![forbid(unsafe_code)]
+
+mod ack;
+mod admission;
+mod announce;
+mod args;
+mod backlog;
+mod book;
+mod broadcast;
+mod clock;
+mod config;
+mod emitted;
+pub mod engine;
+mod flusher;
+mod frame;
+mod handler;
+mod head;
+mod http;
+mod inbox;
+mod io;
+mod metrics;
+mod namespace;
+mod outbox;
+mod ranges;
+mod reason;
+mod server;
+mod session;
+mod sessions;
+mod shard;
+mod shutdown;
+mod socket;
+mod transport;
+
+pub use fanfare_proto::{Limits as ProtoLimits, engineio::Transport};
+
+pub use crate::{
+    ack::{Ack, AckError},
+    admission::{Admission, Handshake, Refusal},
+    args::{Args, ArgsError, Binary, FromArgs, IntoArgs, RawArgs},
+    book::Count,
+    broadcast::Broadcast,
+    config::{Config, Limits, Origins, SlowReader},
+    emitted::{EmitError, Emitted, Report},
+    handler::{BoxFuture, EventHandler},
+    http::{Body, ClientBundle, FanfareLayer, FanfareService, Listener, RemoteAddr, ServeError},
+    io::Io,
+    metrics::Metrics,
+    reason::DisconnectReason,
+    socket::{Socket, SocketId},
+};
+
+/// What serving returns.
+pub type Result<T> = std::result::Result<T, ServeError>;

@@ -1,0 +1,134 @@
+//! Acks: answers to events, in both directions.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use fanfare_proto::socketio::AckId;
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use crate::{
+    args::{ArgsError, IntoArgs, RawArgs},
+    emitted::EmitError,
+    socket::Socket,
+};
+
+/// Answers an event, at most once. Does nothing if the client asked for no answer.
+#[derive(Clone, Debug)]
+pub struct Ack(Option<Arc<Asked>>);
+
+#[derive(Debug)]
+struct Asked {
+    socket: Socket,
+    id: AckId,
+    is_answered: AtomicBool,
+}
+
+impl Ack {
+    pub(crate) fn new(socket: &Socket, id: Option<AckId>) -> Self {
+        Self(id.map(|id| {
+            Arc::new(Asked {
+                socket: socket.clone(),
+                id,
+                is_answered: AtomicBool::new(false),
+            })
+        }))
+    }
+
+    /// Whether the client waits for an answer.
+    pub fn is_wanted(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|asked| !asked.is_answered.load(Ordering::Acquire))
+    }
+
+    /// Answers with `args`, which reach the client's callback. Only the first answer is sent.
+    pub fn send(&self, args: impl IntoArgs) {
+        if let Some(asked) = &self.0
+            && !asked.is_answered.swap(true, Ordering::AcqRel)
+        {
+            asked.socket.send_ack(asked.id, args);
+        }
+    }
+
+    /// Answers `{"error": message}`, the way every refusal of the server's own looks.
+    pub(crate) fn refuse(&self, message: &str) {
+        #[derive(Serialize)]
+        struct Refused<'a> {
+            error: &'a str,
+        }
+        self.send(Refused { error: message });
+    }
+}
+
+/// Why an answer to [`Socket::emit_with_ack`] is missing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AckError {
+    /// The client did not answer in time.
+    #[error("the client did not answer in time")]
+    Timeout,
+    /// The socket is disconnected.
+    #[error("the socket is disconnected")]
+    Disconnected,
+    /// The client owes more answers than `max_pending_acks`.
+    #[error("the client owes {0} answers already")]
+    TooManyPending(usize),
+    /// The event could not be sent.
+    #[error(transparent)]
+    Emit(#[from] EmitError),
+    /// The answer is of another type.
+    #[error("the client's answer is of another type: {0}")]
+    Args(#[from] ArgsError),
+}
+
+/// Which answers a client owes. Takes no memory before the first.
+#[derive(Debug, Default)]
+pub(crate) struct PendingAcks(Mutex<Option<Box<Waiting>>>);
+
+type Waiting = HashMap<u64, oneshot::Sender<RawArgs>>;
+
+impl PendingAcks {
+    /// Waits for the answer to `id`.
+    ///
+    /// # Errors
+    ///
+    /// How many answers are owed already, when that is `max`.
+    pub(crate) fn wait_for(
+        &self,
+        id: AckId,
+        max: usize,
+    ) -> Result<oneshot::Receiver<RawArgs>, usize> {
+        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let pending = pending.get_or_insert_default();
+        if max <= pending.len() {
+            pending.retain(|_, answer| !answer.is_closed());
+        }
+        if max <= pending.len() {
+            return Err(pending.len());
+        }
+        let (answer, receiver) = oneshot::channel();
+        pending.insert(id.0, answer);
+        Ok(receiver)
+    }
+
+    /// Takes who waits for `id`; `None` for an answer nobody asked for, or a second one.
+    pub(crate) fn take(&self, id: AckId) -> Option<oneshot::Sender<RawArgs>> {
+        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = pending.as_mut()?.remove(&id.0);
+        if pending.as_ref().is_some_and(|pending| pending.is_empty()) {
+            *pending = None;
+        }
+        answer
+    }
+
+    /// Nobody will answer any more.
+    pub(crate) fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}

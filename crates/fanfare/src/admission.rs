@@ -1,0 +1,165 @@
+//! Admission: who asks to join a namespace, and the answer.
+
+use std::{any::Any, fmt, net::SocketAddr, sync::Arc};
+
+use fanfare_proto::{
+    engineio::{Query, Transport},
+    socketio::Nsp,
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    args::{ArgsError, FromArgs, RawArgs},
+    session::Session,
+};
+
+/// What a socket came with: its request and its auth payload.
+#[derive(Clone)]
+pub struct Handshake {
+    session: Arc<Session>,
+    nsp: Nsp,
+    auth: Option<Arc<str>>,
+}
+
+impl Handshake {
+    pub(crate) fn new(session: Arc<Session>, nsp: Nsp, auth: Option<Arc<str>>) -> Self {
+        Self { session, nsp, auth }
+    }
+
+    /// The namespace that the socket joins.
+    pub fn nsp(&self) -> &str {
+        self.nsp.as_str()
+    }
+
+    /// The value of a header of the session's first request, if it was text; names in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.session.head.header(name)
+    }
+
+    /// The value of a cookie of that request, as it was sent.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let cookies = self.header("cookie")?.split(';');
+        cookies
+            .filter_map(|cookie| cookie.trim().split_once('='))
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The value of a query parameter of that request, decoded.
+    pub fn query(&self, name: &str) -> Option<String> {
+        let (_, query) = self.session.head.target().split_once('?')?;
+        Query::pairs(query)
+            .filter(|(key, _)| key == name)
+            .last()
+            .map(|(_, value)| value.into_owned())
+    }
+
+    /// Where the request came from; `None` behind a stream that has no address.
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.session.head.remote_addr()
+    }
+
+    /// The transport in use just now.
+    pub fn transport(&self) -> Transport {
+        self.session.transport()
+    }
+
+    /// The auth payload as JSON text; `{}` if the client sent none.
+    pub fn auth_json(&self) -> &str {
+        self.auth.as_deref().unwrap_or("{}")
+    }
+
+    /// The auth payload, read as `T`.
+    ///
+    /// # Errors
+    ///
+    /// Says which value was found and which was expected.
+    pub fn auth<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
+        T::from_args(&RawArgs {
+            json: self.auth_json().to_owned(),
+            attachments: Vec::new(),
+        })
+    }
+}
+
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake")
+            .field("nsp", &self.nsp())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Lets a socket in.
+#[derive(Clone, Default)]
+pub struct Admission {
+    pub(crate) user: Option<Box<str>>,
+    pub(crate) data: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Admission {
+    /// Lets an anonymous socket in: it counts as a user of its own.
+    pub fn anonymous() -> Self {
+        Self::default()
+    }
+
+    /// Lets a socket in for the user named by `key`: all sockets of one key are one user.
+    pub fn user(key: impl Into<String>) -> Self {
+        Self {
+            user: Some(key.into().into_boxed_str()),
+            data: None,
+        }
+    }
+
+    /// Gives the socket `data`, for its handlers to take with [`Socket::data`](crate::Socket::data).
+    #[must_use]
+    pub fn with_data(self, data: impl Any + Send + Sync) -> Self {
+        Self {
+            data: Some(Arc::new(data)),
+            ..self
+        }
+    }
+}
+
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admission")
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Keeps a socket out. The client sees it as `connect_error`; its connection stays open.
+#[derive(Clone, Debug, Serialize)]
+pub struct Refusal {
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<serde_json::Value>,
+}
+
+impl Refusal {
+    /// Keeps a socket out; `message` tells the person why, and what would be right.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            data: None,
+        }
+    }
+
+    /// Adds what the client's code can act on.
+    ///
+    /// # Errors
+    ///
+    /// If `data` is none that JSON can hold.
+    pub fn with_data(self, data: impl Serialize) -> Result<Self, ArgsError> {
+        let data = serde_json::to_value(data).map_err(ArgsError::from_json)?;
+        Ok(Self {
+            data: Some(data),
+            ..self
+        })
+    }
+
+    pub(crate) fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a text and a JSON value are JSON")
+    }
+}

@@ -1,0 +1,210 @@
+//! Announcements: the count, kept by the server and pushed to everyone, at a rate with a bound.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use smallvec::SmallVec;
+use tokio::{sync::Notify, time::sleep};
+
+use crate::{
+    book::Count,
+    emitted::EmitError,
+    io::Io,
+    namespace::Namespace,
+    ranges::LatestKey,
+    server::Server,
+    socket::{Socket, SocketId},
+};
+
+/// What a namespace tells about its count.
+#[derive(Default)]
+pub(crate) struct Announcements {
+    /// Somebody joined or left.
+    pub(crate) changed: Notify,
+    is_running: AtomicBool,
+    events: Mutex<Vec<Arc<Announcement>>>,
+    listeners: Mutex<Vec<Listener>>,
+}
+
+type Encode = dyn Fn(Count) -> Result<Vec<u8>, EmitError> + Send + Sync;
+type Listener = Arc<dyn Fn(Io, Count) + Send + Sync>;
+
+/// One event that carries the count.
+struct Announcement {
+    latest: LatestKey,
+    encode: Box<Encode>,
+    /// Locked under the namespace's order.
+    sent: Mutex<Sent>,
+}
+
+/// Which versions of the count have been sent. A receiver is never sent an older one than it has.
+#[derive(Default)]
+struct Sent {
+    /// To everyone.
+    pushed: u64,
+    /// To the newcomers named, as their first.
+    greeted: u64,
+    newcomers: SmallVec<[SocketId; 1]>,
+}
+
+impl Announcements {
+    pub(crate) fn add_event(
+        &self,
+        latest: LatestKey,
+        encode: impl Fn(Count) -> Result<Vec<u8>, EmitError> + Send + Sync + 'static,
+    ) {
+        let announcement = Announcement {
+            latest,
+            encode: Box::new(encode),
+            sent: Mutex::default(),
+        };
+        self.events
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::new(announcement));
+        self.changed.notify_one();
+    }
+
+    pub(crate) fn add_listener(&self, listener: impl Fn(Io, Count) + Send + Sync + 'static) {
+        self.listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::new(listener));
+        self.changed.notify_one();
+    }
+
+    fn events(&self) -> Vec<Arc<Announcement>> {
+        self.events
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn listeners(&self) -> Vec<Listener> {
+        self.listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl Namespace {
+    /// Tells a newcomer the count at once, and everyone else as soon as the rate allows.
+    pub(crate) fn greet(self: &Arc<Self>, socket: &Socket) {
+        for announcement in self.announcements.events() {
+            announcement.greet(self, socket);
+        }
+        if !self.announcements.is_running.swap(true, Ordering::AcqRel) {
+            tokio::spawn(run(Arc::downgrade(&socket.session().server), self.clone()));
+        }
+        self.announcements.changed.notify_one();
+    }
+
+    /// The count, and how often it had changed by then.
+    fn versioned_count(&self) -> (u64, Count) {
+        let order = self.order();
+        (order.version, self.count())
+    }
+}
+
+/// Pushes the count whenever it has changed, until the server is gone.
+async fn run(server: Weak<Server>, namespace: Arc<Namespace>) {
+    loop {
+        namespace.announcements.changed.notified().await;
+        let Some(server) = server.upgrade() else {
+            return;
+        };
+        for announcement in namespace.announcements.events() {
+            announcement.push(&namespace, &server);
+        }
+        let io = Io::new_in(server.clone(), namespace.clone());
+        for listener in namespace.announcements.listeners() {
+            listener(io.clone(), namespace.count());
+        }
+        let slowest = server
+            .shards()
+            .iter()
+            .map(|shard| shard.last_pass())
+            .max()
+            .unwrap_or_default();
+        drop((io, server));
+        sleep(PUSH_INTERVAL.max(2 * slowest)).await;
+    }
+}
+
+impl Announcement {
+    fn greet(&self, namespace: &Namespace, socket: &Socket) {
+        let (version, count) = namespace.versioned_count();
+        let Some(frames) = self.encode(count) else {
+            return;
+        };
+        let order = namespace.order();
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        // Since it joined, everyone has been told something newer: so has the newcomer.
+        if version < sent.pushed {
+            return;
+        }
+        if sent.greeted < version {
+            sent.greeted = version;
+            sent.newcomers.clear();
+        }
+        if sent.greeted == version {
+            sent.newcomers.push(socket.id());
+        }
+        drop(sent);
+        namespace.send_in(order, socket, &frames, self.latest);
+    }
+
+    /// Tells everyone who does not know it already. A value that has become older than what a
+    /// newcomer was told meanwhile is thrown away for a newer one.
+    fn push(&self, namespace: &Namespace, server: &Server) {
+        loop {
+            let (version, count) = namespace.versioned_count();
+            let Some(frames) = self.encode(count) else {
+                return;
+            };
+            let order = namespace.order();
+            let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+            if version <= sent.pushed {
+                return;
+            }
+            if version < sent.greeted {
+                continue;
+            }
+            let knowing = if sent.greeted == version {
+                &sent.newcomers[..]
+            } else {
+                &[]
+            };
+            let select = Namespace::all_but(knowing);
+            sent.pushed = version;
+            drop(sent);
+            drop(namespace.broadcast_in(
+                order,
+                server.shards(),
+                &frames,
+                &select,
+                Some(self.latest),
+            ));
+            return;
+        }
+    }
+
+    fn encode(&self, count: Count) -> Option<Vec<u8>> {
+        match (self.encode)(count) {
+            Ok(frames) => Some(frames),
+            Err(error) => {
+                tracing::error!(%error, "the count was not announced");
+                None
+            }
+        }
+    }
+}
+
+/// Between two pushes: four a second, which the eye takes for at once.
+const PUSH_INTERVAL: Duration = Duration::from_millis(250);

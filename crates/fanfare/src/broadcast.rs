@@ -1,0 +1,88 @@
+//! Broadcast: choosing receivers, then emitting to them.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::{args::IntoArgs, emitted::Emitted, io::Io, socket::SocketId};
+
+/// Receivers within a namespace: everyone, until [`to`](Self::to) or [`except`](Self::except)
+/// choose. A socket in several of the rooms gets an event once.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before an emit"]
+pub struct Broadcast {
+    io: Io,
+    select: Select,
+}
+
+/// Who is meant, by rooms.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Select {
+    /// The union of these; everyone if there are none.
+    pub(crate) rooms: SmallVec<[Arc<str>; 1]>,
+    pub(crate) except: SmallVec<[Arc<str>; 1]>,
+    /// The one who speaks.
+    pub(crate) but: Option<SocketId>,
+}
+
+impl Select {
+    /// The room, if being in it is all that is asked.
+    pub(crate) fn only_room(&self) -> Option<&str> {
+        match &self.rooms[..] {
+            [room]
+                if self.except.is_empty()
+                    && self.but.is_none()
+                    && SocketId::parse(room).is_none() =>
+            {
+                Some(room)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Broadcast {
+    pub(crate) fn new(io: Io, but: Option<SocketId>) -> Self {
+        Self {
+            io,
+            select: Select {
+                but,
+                ..Select::default()
+            },
+        }
+    }
+
+    /// Adds the sockets of `room`. A socket's id names a room of its own.
+    pub fn to(mut self, room: impl AsRef<str>) -> Self {
+        self.select.rooms.push(room.as_ref().into());
+        self
+    }
+
+    /// Takes the sockets of `room` out.
+    pub fn except(mut self, room: impl AsRef<str>) -> Self {
+        self.select.except.push(room.as_ref().into());
+        self
+    }
+
+    /// Sends an event to these receivers. Takes its place in the namespace's order at once; see
+    /// [`Io::emit`].
+    pub fn emit(&self, event: &str, args: impl IntoArgs) -> Emitted {
+        self.io.broadcast(event, args, &self.select, None)
+    }
+
+    /// Sends an event of which receivers need the latest value only; see [`Io::emit_latest`].
+    pub fn emit_latest(&self, event: &str, args: impl IntoArgs) -> Emitted {
+        let latest = self.io.latest_key(event);
+        self.io.broadcast(event, args, &self.select, Some(latest))
+    }
+
+    /// How many sockets of this node these are. O(1) for one room.
+    pub fn count(&self) -> usize {
+        self.io.count_of(&self.select)
+    }
+
+    /// Disconnects these sockets from the namespace.
+    pub fn disconnect(&self) {
+        self.io.disconnect_of(&self.select);
+    }
+}

@@ -1,0 +1,146 @@
+//! Config: every setting of a server, declared, documented and defaulted here only.
+
+use std::time::Duration;
+
+use fanfare_proto::engineio::Timing;
+
+use crate::{engine::EngineHandler, http::ClientBundle};
+
+/// Every setting of a server. Change some and take the rest from `Config::default()`.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where Engine.IO answers: `/socket.io` serves `/socket.io/`.
+    pub path: String,
+    /// Time between a pong and the next ping. Clients are told in the handshake.
+    pub ping_interval: Duration,
+    /// How long a pong may take. Clients are told in the handshake.
+    pub ping_timeout: Duration,
+    /// How long an upgrade to WebSocket may take before its candidate is dropped.
+    pub upgrade_timeout: Duration,
+    /// How long a session may stay without joining a namespace.
+    pub connect_timeout: Duration,
+    /// How long a request may take to send its headers.
+    pub header_timeout: Duration,
+    /// How long [`Io::shutdown`](crate::Io::shutdown) waits for handlers and for bytes under way.
+    pub shutdown_timeout: Duration,
+    /// Which pages may open a connection.
+    pub origins: Origins,
+    /// The official client's files, served beside Engine.IO; `None` serves none.
+    pub client: Option<ClientBundle>,
+    /// What happens to a client that reads too slowly.
+    pub slow_reader: SlowReader,
+    /// Every bound that a peer can run into.
+    pub limits: Limits,
+    /// Speaks plain Engine.IO: messages go to this function, and no namespace is ever joined.
+    pub engine: Option<EngineHandler>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            path: "/socket.io".to_owned(),
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            upgrade_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(45),
+            header_timeout: Duration::from_secs(10),
+            shutdown_timeout: Duration::from_secs(5),
+            origins: Origins::SameOrigin,
+            client: None,
+            slow_reader: SlowReader::Disconnect,
+            limits: Limits::default(),
+            engine: None,
+        }
+    }
+}
+
+impl Config {
+    /// The path prefix that requests are compared with: one slash at each end.
+    pub(crate) fn prefix(&self) -> String {
+        format!("/{}/", self.path.trim_matches('/'))
+    }
+
+    pub(crate) fn timing(&self) -> Timing {
+        Timing {
+            ping_interval: self.ping_interval,
+            ping_timeout: self.ping_timeout,
+            upgrade_timeout: self.upgrade_timeout,
+            ..Timing::default()
+        }
+    }
+}
+
+/// Which pages may open a connection, on every transport alike.
+///
+/// Browsers send a visitor's cookies with any page's request, so a server that trusts cookies
+/// must not talk to foreign pages. A request without an `Origin` header does not come from a
+/// page and is served.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Origins {
+    /// Pages of the host that the request names (`Origin` and `Host` agree).
+    #[default]
+    SameOrigin,
+    /// The same, and the origins listed, as a browser writes them: `https://example.org`.
+    List(Vec<String>),
+    /// Every page. For servers that trust no cookie.
+    Any,
+}
+
+/// What happens to a client for which more than [`Limits::max_backlog_bytes`] wait.
+///
+/// Every dropped event is counted, and logged with the socket's id.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum SlowReader {
+    /// The session ends with [`DisconnectReason::SlowReader`](crate::DisconnectReason::SlowReader).
+    #[default]
+    Disconnect,
+    /// What does not fit is dropped.
+    DropNewest,
+    /// What has waited longest is dropped.
+    DropOldest,
+}
+
+/// Every bound that a peer can run into, with its default and the reason for it.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The bounds of the protocols.
+    pub proto: fanfare_proto::Limits,
+    /// Bytes that wait for one client before events that need not arrive are dropped and a
+    /// reader that takes no byte for `stall_timeout` is disconnected. 256 KiB: a second of a
+    /// slow mobile link.
+    pub soft_backlog_bytes: usize,
+    /// How long a reader above `soft_backlog_bytes` may take no byte at all.
+    pub stall_timeout: Duration,
+    /// Bytes that wait for one client before [`SlowReader`] decides. 4 MiB: four of the largest
+    /// messages.
+    pub max_backlog_bytes: usize,
+    /// Bytes of events that wait for one socket's handlers before its session is read no
+    /// further. One of the largest messages: at least one event always fits.
+    pub max_inbox_bytes: usize,
+    /// Namespaces that one session may be in. 100: pages use a handful.
+    pub max_namespaces: usize,
+    /// Acks that one socket may still owe. 1,000: a client that answers nothing costs no more.
+    pub max_pending_acks: usize,
+    /// Bytes of request line and headers that are kept for handlers. 4 KiB: what browsers send,
+    /// cookies included; longer headers are cut off, never a value in its middle.
+    pub max_header_bytes: usize,
+    /// Sessions of one address that have not joined a namespace yet. 4,096: what a proxy in
+    /// front of a reconnect storm holds open, a tenth of what one flooding host would.
+    pub max_joining_per_address: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            proto: fanfare_proto::Limits::default(),
+            soft_backlog_bytes: 256 * 1024,
+            stall_timeout: Duration::from_secs(10),
+            max_backlog_bytes: 4 * 1024 * 1024,
+            max_inbox_bytes: 1_000_000,
+            max_namespaces: 100,
+            max_pending_acks: 1_000,
+            max_header_bytes: 4 * 1024,
+            max_joining_per_address: 4_096,
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Flusher: one task per shard, which writes out what a turn has gathered, and sees to deadlines.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use tokio::{task::yield_now, time::sleep_until};
+
+use crate::{
+    clock,
+    emitted::{Outcome, Refusal, Turn},
+    outbox::Buffers,
+    reason::DisconnectReason,
+    session::Session,
+    shard::{Shard, Work},
+};
+
+/// A turn that is being written out. The flusher and an emit that found the buffers full advance
+/// it by turns.
+#[derive(Default)]
+pub(crate) struct Pass {
+    open: Bytes,
+    private: Bytes,
+    pub(crate) work: Vec<Work>,
+    next: usize,
+    pub(crate) report: Arc<Turn>,
+    pub(crate) superseded: Vec<(u32, usize)>,
+    refusals: Vec<Refusal>,
+    doomed: Vec<(Arc<Session>, DisconnectReason)>,
+    began: Option<Instant>,
+}
+
+/// Serves `shard` until it is closed.
+pub(crate) async fn run(shard: Arc<Shard>) {
+    loop {
+        let (next, is_closed) = {
+            let turn = shard.lock();
+            (turn.next_deadline(), turn.is_closed())
+        };
+        if is_closed {
+            return;
+        }
+        tokio::select! {
+            () = shard.wake.notified() => {}
+            () = sleep_until(next.unwrap_or_else(|| clock::now() + IDLE).into()), if next.is_some() => {}
+        }
+        // A task that an emit wakes runs next: without this, the turn would hold one event.
+        yield_now().await;
+        write_out(&shard).await;
+        see_to_deadlines(&shard).await;
+    }
+}
+
+/// Writes out, in the caller's time, all that `shard` holds: back-pressure for whoever emits
+/// without a pause.
+pub(crate) fn write_out_now(shard: &Shard) {
+    let mut pass = shard.pass.lock().unwrap_or_else(PoisonError::into_inner);
+    pass.step(shard, usize::MAX);
+    shard.lock().swap(&mut pass);
+    pass.step(shard, usize::MAX);
+    if !pass.doomed.is_empty() {
+        shard.wake.notify_one();
+    }
+}
+
+async fn write_out(shard: &Shard) {
+    loop {
+        let (is_over, doomed) = {
+            let mut pass = shard.pass.lock().unwrap_or_else(PoisonError::into_inner);
+            if pass.is_over() {
+                shard.lock().swap(&mut pass);
+            }
+            pass.step(shard, WRITES_PER_STEP);
+            (pass.is_over(), std::mem::take(&mut pass.doomed))
+        };
+        for (session, reason) in doomed {
+            session.end(reason);
+        }
+        if is_over {
+            return;
+        }
+        yield_now().await;
+    }
+}
+
+async fn see_to_deadlines(shard: &Shard) {
+    for served in 1_usize.. {
+        let now = clock::now();
+        let Some((session, at)) = shard.lock().pop_due(now) else {
+            return;
+        };
+        session.handle_deadline(at, now);
+        if served.is_multiple_of(WRITES_PER_STEP) {
+            yield_now().await;
+        }
+    }
+}
+
+impl Pass {
+    pub(crate) fn begin(&mut self, open: Bytes, private: Bytes) {
+        debug_assert!(self.is_over(), "passes of a shard never overlap");
+        self.open = open;
+        self.private = private;
+        self.work.clear();
+        self.next = 0;
+        self.began = Some(clock::now());
+    }
+
+    fn is_over(&self) -> bool {
+        self.began.is_none()
+    }
+
+    /// Writes to the next `n` sessions.
+    fn step(&mut self, shard: &Shard, n: usize) {
+        let Some(began) = self.began else { return };
+        let now = clock::now();
+        let until = self.work.len().min(self.next.saturating_add(n));
+        for work in &self.work[self.next..until] {
+            let buffers = Buffers {
+                open: &self.open,
+                private: &self.private,
+            };
+            let delivery = work.session.deliver(&work.ranges, buffers, now);
+            if let Some(fate) = delivery.fate {
+                let written_bytes = delivery.written_bytes;
+                self.refusals.push(Refusal {
+                    ranges: work.ranges.clone(),
+                    written_bytes,
+                    fate,
+                });
+            }
+            if let Some(reason) = delivery.doom {
+                self.doomed.push((work.session.clone(), reason));
+            }
+            if work.is_last {
+                work.session.finish();
+            }
+        }
+        self.next = until;
+        if self.next == self.work.len() {
+            self.finish(shard, began);
+        }
+    }
+
+    fn finish(&mut self, shard: &Shard, began: Instant) {
+        if !self.work.is_empty() {
+            shard.set_last_pass(clock::now() - began);
+        }
+        self.work.clear();
+        self.work.shrink_to(WORK_KEPT);
+        self.began = None;
+        let outcome = Outcome {
+            refusals: std::mem::take(&mut self.refusals),
+            superseded: std::mem::take(&mut self.superseded),
+        };
+        // Nobody else sets it: each turn is finished once.
+        let _ = std::mem::take(&mut self.report).set(outcome);
+        let spare = [&mut self.open, &mut self.private]
+            .map(|lane| std::mem::take(lane).try_into_mut().ok());
+        let [open, private] = spare;
+        shard.lock().recycle(open, private);
+    }
+}
+
+/// Sessions written to before other tasks get the thread: about a millisecond of system calls.
+const WRITES_PER_STEP: usize = 128;
+
+/// Work items whose memory a pass keeps for the next.
+const WORK_KEPT: usize = 32 * 1024;
+
+const IDLE: std::time::Duration = std::time::Duration::from_secs(3600);

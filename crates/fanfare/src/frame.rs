@@ -1,0 +1,174 @@
+//! Encoding: an event or answer as the WebSocket frames that carry it, once for all receivers.
+
+use std::cell::RefCell;
+
+use bytes::Bytes;
+use fanfare_proto::{
+    engineio,
+    socketio::{self, AckId, Nsp},
+    websocket::{Frames, OpCode, encode_frame},
+};
+
+use crate::{
+    args::{ArgsError, IntoArgs},
+    emitted::EmitError,
+};
+
+/// An event: a text frame, then one binary frame for each attachment.
+///
+/// # Errors
+///
+/// [`EmitError`] if clients would not understand or accept it.
+pub(crate) fn event(
+    nsp: &Nsp,
+    id: Option<AckId>,
+    event: &str,
+    args: impl IntoArgs,
+    max_bytes: usize,
+) -> Result<Vec<u8>, EmitError> {
+    if socketio::is_reserved(event) {
+        return Err(EmitError::Reserved(event.to_owned()));
+    }
+    let frames = encode(args, |packet, json, attachments| {
+        socketio::encode_event(packet, nsp, id, event, json, attachments);
+    })
+    .map_err(|source| EmitError::Args {
+        event: event.to_owned(),
+        source,
+    })?;
+    match frames.len() {
+        bytes if max_bytes < bytes => Err(EmitError::TooLarge {
+            event: event.to_owned(),
+            bytes,
+            max: max_bytes,
+        }),
+        _ => Ok(frames),
+    }
+}
+
+/// The answer to an event.
+///
+/// # Errors
+///
+/// If the arguments can't be written as JSON.
+pub(crate) fn ack(nsp: &Nsp, id: AckId, args: impl IntoArgs) -> Result<Vec<u8>, ArgsError> {
+    encode(args, |packet, json, attachments| {
+        socketio::encode_ack(packet, nsp, id, json, attachments);
+    })
+}
+
+/// Any other Socket.IO packet.
+pub(crate) fn packet(packet: &socketio::Packet) -> Vec<u8> {
+    let mut text = Vec::new();
+    packet.encode(&mut text);
+    message(&text)
+}
+
+/// A text message of the layer above Engine.IO.
+pub(crate) fn message(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len() + FRAME_BYTES);
+    encode_frame(&mut out, OpCode::Text, &[MESSAGE, text]);
+    out
+}
+
+/// An Engine.IO packet.
+pub(crate) fn engine_packet(packet: &engineio::Packet) -> Vec<u8> {
+    let mut out = Vec::new();
+    match packet {
+        engineio::Packet::Message(engineio::Message::Binary(data)) => {
+            encode_frame(&mut out, OpCode::Binary, &[data]);
+        }
+        engineio::Packet::Open(_)
+        | engineio::Packet::Close
+        | engineio::Packet::Ping(_)
+        | engineio::Packet::Pong(_)
+        | engineio::Packet::Message(engineio::Message::Text(_))
+        | engineio::Packet::Upgrade
+        | engineio::Packet::Noop => {
+            let mut text = Vec::new();
+            packet.encode_text(&mut text);
+            encode_frame(&mut out, OpCode::Text, &[&text]);
+        }
+    }
+    out
+}
+
+/// The polling form of frames: a payload, which has the frames' packets without their headers.
+pub(crate) fn payload(frames: &[Bytes]) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(frames.iter().map(Bytes::len).sum());
+    for (opcode, data) in frames.iter().flat_map(|frames| Frames::new(frames)) {
+        match opcode {
+            OpCode::Text => engineio::payload::push(&mut payload, data),
+            OpCode::Binary => engineio::payload::push_binary(&mut payload, data),
+            OpCode::Continuation | OpCode::Close | OpCode::Ping | OpCode::Pong => {}
+        }
+    }
+    payload
+}
+
+/// The same frames for a client that takes binary messages only as base64.
+pub(crate) fn without_binary(frames: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(frames.len());
+    for (opcode, data) in Frames::new(frames) {
+        match opcode {
+            OpCode::Binary => {
+                let mut text = Vec::new();
+                engineio::payload::push_binary(&mut text, data);
+                encode_frame(&mut out, OpCode::Text, &[&text]);
+            }
+            OpCode::Text | OpCode::Continuation | OpCode::Close | OpCode::Ping | OpCode::Pong => {
+                encode_frame(&mut out, opcode, &[data]);
+            }
+        }
+    }
+    out
+}
+
+/// An empty Close frame: all that the reference ever closes with.
+pub(crate) fn close() -> Vec<u8> {
+    let mut out = Vec::new();
+    encode_frame(&mut out, OpCode::Close, &[]);
+    out
+}
+
+fn encode(
+    args: impl IntoArgs,
+    encode_packet: impl FnOnce(&mut Vec<u8>, &str, usize),
+) -> Result<Vec<u8>, ArgsError> {
+    let mut attachments = Vec::new();
+    // Taken, not borrowed: a user's Serialize may emit something itself.
+    let (mut json, mut packet) = SCRATCH.take();
+    args.write_args(&mut json, &mut attachments)?;
+    let text =
+        std::str::from_utf8(&json).expect("serde_json writes UTF-8, and raw arguments are text");
+    encode_packet(&mut packet, text, attachments.len());
+    let binary_bytes: usize = attachments
+        .iter()
+        .map(|data| data.len() + FRAME_BYTES)
+        .sum();
+    let mut frames = Vec::with_capacity(packet.len() + FRAME_BYTES + binary_bytes);
+    encode_frame(&mut frames, OpCode::Text, &[MESSAGE, &packet]);
+    for data in &attachments {
+        encode_frame(&mut frames, OpCode::Binary, &[data]);
+    }
+    for scratch in [&mut json, &mut packet] {
+        scratch.clear();
+        scratch.shrink_to(SCRATCH_BYTES);
+    }
+    SCRATCH.set((json, packet));
+    Ok(frames)
+}
+
+thread_local! {
+    /// The arguments and the packet while they are written: an emit allocates only what it keeps.
+    static SCRATCH: RefCell<(Vec<u8>, Vec<u8>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+}
+
+/// What the scratch buffers keep between two emits.
+const SCRATCH_BYTES: usize = 64 * 1024;
+
+/// The header of the largest frame, and the packet's type.
+const FRAME_BYTES: usize = 11;
+
+/// Engine.IO's packet type of a message.
+const MESSAGE: &[u8] = b"4";

@@ -1,0 +1,83 @@
+//! Handlers: the application's functions, and how each is called.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use crate::{
+    ack::Ack,
+    admission::{Admission, Handshake, Refusal},
+    args::{ArgsError, FromArgs, RawArgs},
+    io::Io,
+    reason::DisconnectReason,
+    socket::Socket,
+};
+
+/// What can be registered for an event: a function of the socket, the event's arguments (one by
+/// serde, several as [`Args`](crate::Args), or [`RawArgs`]) and, if it answers, an [`Ack`].
+///
+/// ```
+/// # use fanfare::{Ack, Args, Io, Socket};
+/// # let io = Io::new();
+/// io.on("refresh", |socket: Socket| async move { socket.emit("fresh", true); });
+/// io.on("say", |socket: Socket, text: String| async move { socket.broadcast().emit("said", text); });
+/// io.on("add", |_: Socket, Args((a, b)): Args<(i64, i64)>, ack: Ack| async move { ack.send(a + b); });
+/// ```
+pub trait EventHandler<Parameters>: Send + Sync + 'static {
+    /// Calls the function, unless its arguments can't be read from `args`.
+    ///
+    /// # Errors
+    ///
+    /// Says which argument was found and which was expected.
+    fn call(&self, socket: Socket, args: &RawArgs, ack: Ack) -> Result<BoxFuture<()>, ArgsError>;
+}
+
+impl<F, R> EventHandler<fn()> for F
+where
+    F: Fn(Socket) -> R + Send + Sync + 'static,
+    R: Future<Output = ()> + Send + 'static,
+{
+    fn call(&self, socket: Socket, _args: &RawArgs, _ack: Ack) -> Result<BoxFuture<()>, ArgsError> {
+        Ok(Box::pin(self(socket)))
+    }
+}
+
+impl<F, R, A> EventHandler<fn(A)> for F
+where
+    F: Fn(Socket, A) -> R + Send + Sync + 'static,
+    R: Future<Output = ()> + Send + 'static,
+    A: FromArgs,
+{
+    fn call(&self, socket: Socket, args: &RawArgs, _ack: Ack) -> Result<BoxFuture<()>, ArgsError> {
+        Ok(Box::pin(self(socket, args.read()?)))
+    }
+}
+
+impl<F, R, A> EventHandler<fn(A, Ack)> for F
+where
+    F: Fn(Socket, A, Ack) -> R + Send + Sync + 'static,
+    R: Future<Output = ()> + Send + 'static,
+    A: FromArgs,
+{
+    fn call(&self, socket: Socket, args: &RawArgs, ack: Ack) -> Result<BoxFuture<()>, ArgsError> {
+        Ok(Box::pin(self(socket, args.read()?, ack)))
+    }
+}
+
+/// A future of any kind, as the handlers of a server are kept.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+pub(crate) type OnConnect = Arc<dyn Fn(Io, Socket) -> BoxFuture<()> + Send + Sync>;
+pub(crate) type OnDisconnect =
+    Arc<dyn Fn(Io, Socket, DisconnectReason) -> BoxFuture<()> + Send + Sync>;
+pub(crate) type OnEvent =
+    Arc<dyn Fn(Socket, &RawArgs, Ack) -> Result<BoxFuture<()>, ArgsError> + Send + Sync>;
+pub(crate) type OnAdmit =
+    Arc<dyn Fn(Handshake) -> BoxFuture<Result<Admission, Refusal>> + Send + Sync>;
+
+/// A namespace's handlers, shared by all its sockets.
+#[derive(Clone, Default)]
+pub(crate) struct Handlers {
+    pub(crate) admit: Option<OnAdmit>,
+    pub(crate) connect: Vec<OnConnect>,
+    pub(crate) disconnect: Vec<OnDisconnect>,
+    pub(crate) events: std::collections::HashMap<String, Vec<OnEvent>>,
+}

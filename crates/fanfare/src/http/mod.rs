@@ -1,0 +1,14 @@
+//! HTTP: the only module that knows the HTTP library.
+
+mod answer;
+mod body;
+mod bundle;
+mod listen;
+mod origin;
+mod route;
+mod service;
+
+pub use body::Body;
+pub use bundle::ClientBundle;
+pub use listen::{Listener, ServeError};
+pub use service::{FanfareLayer, FanfareService, RemoteAddr};

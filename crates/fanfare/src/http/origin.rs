@@ -1,0 +1,88 @@
+//! Origin: which pages may talk to us, on every transport alike.
+
+use http::{HeaderMap, HeaderValue, header};
+
+use crate::config::Origins;
+
+/// What a request's origin means for it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Verdict {
+    /// It comes from no page, or from a page of this host.
+    Same,
+    /// It comes from a foreign page that may talk to us; the browser has to be told.
+    Foreign(HeaderValue),
+    /// It comes from a foreign page.
+    Refused,
+}
+
+pub(super) fn judge(headers: &HeaderMap, origins: &Origins) -> Verdict {
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return Verdict::Same;
+    };
+    let is_same = origin.to_str().ok().is_some_and(|origin| {
+        let host = headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok());
+        let authority = origin.split_once("://").map(|(_, authority)| authority);
+        authority
+            .is_some_and(|authority| host.is_some_and(|host| authority.eq_ignore_ascii_case(host)))
+    });
+    let is_listed = match origins {
+        Origins::SameOrigin => false,
+        Origins::List(list) => list
+            .iter()
+            .any(|listed| listed.as_bytes().eq_ignore_ascii_case(origin.as_bytes())),
+        Origins::Any => true,
+    };
+    match (is_same, is_listed) {
+        (true, _) => Verdict::Same,
+        (false, true) => Verdict::Foreign(origin.clone()),
+        (false, false) => Verdict::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(origin: Option<&'static str>, origins: &Origins, expected: &str) {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_static("example.org:3000"));
+        if let Some(origin) = origin {
+            headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
+        }
+        let actual = match judge(&headers, origins) {
+            Verdict::Same => "same",
+            Verdict::Foreign(_) => "foreign",
+            Verdict::Refused => "refused",
+        };
+        assert_eq!(actual, expected, "{origin:?}");
+    }
+
+    #[test]
+    fn only_pages_of_this_host_may_talk_to_it_by_default() {
+        check(None, &Origins::SameOrigin, "same");
+        check(
+            Some("http://example.org:3000"),
+            &Origins::SameOrigin,
+            "same",
+        );
+        check(Some("http://example.org"), &Origins::SameOrigin, "refused");
+        check(Some("http://evil.example"), &Origins::SameOrigin, "refused");
+        check(Some("null"), &Origins::SameOrigin, "refused");
+        check(
+            Some("http://example.org:3000.evil.example"),
+            &Origins::SameOrigin,
+            "refused",
+        );
+    }
+
+    #[test]
+    fn listed_pages_may_too() {
+        let origins = Origins::List(vec!["https://app.example".to_owned()]);
+        check(Some("https://app.example"), &origins, "foreign");
+        check(Some("http://app.example"), &origins, "refused");
+        check(Some("http://evil.example"), &Origins::Any, "foreign");
+    }
+}

@@ -1,0 +1,157 @@
+//! Route: what a request wants of us, and whether it may have it, in the reference's order.
+
+use std::sync::Arc;
+
+use fanfare_proto::{
+    engineio::{Query, Revision, Transport, Violation},
+    websocket::check_upgrade,
+};
+use http::{Method, header, request::Parts};
+
+use super::origin::{self, Verdict};
+use crate::{
+    server::Server,
+    session::{BinaryForm, Session},
+};
+
+/// What a request wants of Engine.IO.
+pub(super) enum Route {
+    /// The browser asks what it may send.
+    Preflight,
+    /// A session on polling.
+    Open,
+    /// What there is for the session.
+    Get(Arc<Session>),
+    /// Takes packets from the session.
+    Post(Arc<Session>),
+    /// A session on WebSocket.
+    OpenWebSocket { accept: String, binary: BinaryForm },
+    /// The session moves to WebSocket.
+    Upgrade {
+        accept: String,
+        session: Arc<Session>,
+    },
+    /// A WebSocket that fits no session: opened, then closed.
+    CloseWebSocket { accept: String },
+}
+
+/// Why a request is refused.
+pub(super) enum Refused {
+    /// As the protocol has it.
+    Violation(Violation),
+    /// Not as the protocol has it: for people to read.
+    Origin(String),
+    /// The opening handshake of a WebSocket is wrong, in the words of RFC 6455.
+    Handshake(String),
+    Closing,
+}
+
+impl From<Violation> for Refused {
+    fn from(violation: Violation) -> Self {
+        Self::Violation(violation)
+    }
+}
+
+/// Whether the request asks for a protocol other than HTTP.
+pub(super) fn is_upgrade(parts: &Parts) -> bool {
+    parts.headers.contains_key(header::UPGRADE)
+        && parts
+            .headers
+            .get(header::CONNECTION)
+            .is_some_and(|connection| {
+                let tokens = connection.as_bytes().split(|byte| *byte == b',');
+                tokens
+                    .map(<[u8]>::trim_ascii)
+                    .any(|token| token.eq_ignore_ascii_case(b"upgrade"))
+            })
+}
+
+/// # Errors
+///
+/// What is wrong with the request, first things first.
+pub(super) fn route(server: &Server, parts: &Parts, verdict: &Verdict) -> Result<Route, Refused> {
+    if *verdict == Verdict::Refused {
+        return Err(refused_origin(parts));
+    }
+    if parts.method == Method::OPTIONS && matches!(verdict, Verdict::Foreign(_)) {
+        return Ok(Route::Preflight);
+    }
+    let query = Query::parse(parts.uri.query().unwrap_or_default());
+    let transport = query.transport?;
+    let session = match query.sid? {
+        Some(sid) => Some(server.sessions.find(&sid).ok_or(Violation::UnknownSid)?),
+        None => None,
+    };
+    if is_upgrade(parts) {
+        return route_upgrade(server, parts, &query, transport, session);
+    }
+    match session {
+        Some(_) if query.revision != Revision::V4 => Err(Violation::ProtocolMismatch.into()),
+        Some(session) if session.transport() == transport => match parts.method {
+            Method::GET => Ok(Route::Get(session)),
+            Method::POST => Ok(Route::Post(session)),
+            _ => Err(Violation::BadMethod.into()),
+        },
+        Some(_) => Err(Violation::TransportMismatch.into()),
+        None if parts.method != Method::GET => Err(Violation::BadHandshakeMethod.into()),
+        None if transport == Transport::WebSocket => Err(Violation::BadRequest.into()),
+        None if query.revision != Revision::V4 => Err(Violation::UnsupportedProtocol.into()),
+        None if server.is_closing() => Err(Refused::Closing),
+        None => Ok(Route::Open),
+    }
+}
+
+fn route_upgrade(
+    server: &Server,
+    parts: &Parts,
+    query: &Query,
+    transport: Transport,
+    session: Option<Arc<Session>>,
+) -> Result<Route, Refused> {
+    if session.is_none() && query.revision != Revision::V4 {
+        return Err(Violation::UnsupportedProtocol.into());
+    }
+    if session.is_some() && query.revision != Revision::V4 {
+        return Err(Violation::ProtocolMismatch.into());
+    }
+    if parts.method != Method::GET {
+        return Err(Refused::Handshake("Invalid HTTP method".to_owned()));
+    }
+    let text = |name: &str| {
+        parts
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
+    let accept = check_upgrade(text).map_err(|wrong| Refused::Handshake(wrong.to_string()))?;
+    match (transport, session) {
+        (Transport::Polling, _) => Ok(Route::CloseWebSocket { accept }),
+        (Transport::WebSocket, Some(session)) => Ok(Route::Upgrade { accept, session }),
+        (Transport::WebSocket, None) if server.is_closing() => Err(Refused::Closing),
+        (Transport::WebSocket, None) => {
+            let binary = if query.base64 {
+                BinaryForm::Base64
+            } else {
+                BinaryForm::Frames
+            };
+            Ok(Route::OpenWebSocket { accept, binary })
+        }
+    }
+}
+
+/// Judges where the request comes from.
+pub(super) fn verdict(server: &Server, parts: &Parts) -> Verdict {
+    origin::judge(&parts.headers, &server.config.origins)
+}
+
+fn refused_origin(parts: &Parts) -> Refused {
+    let origin = parts
+        .headers
+        .get(header::ORIGIN)
+        .map(|origin| String::from_utf8_lossy(origin.as_bytes()));
+    let origin = origin.unwrap_or_default();
+    tracing::warn!(%origin, "a foreign page was refused; the setting `origins` lists the pages that may connect");
+    Refused::Origin(format!(
+        "origin {origin} may not connect; the server's setting `origins` lists those that may"
+    ))
+}

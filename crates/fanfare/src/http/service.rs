@@ -1,0 +1,203 @@
+//! The tower layer and service: Engine.IO's requests are answered here, all others further in.
+
+use std::{
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use fanfare_proto::engineio::{Open, Packet, Transport};
+use http::{Request, Response, header, request::Parts};
+use tower::{Layer, Service};
+
+use super::{
+    answer::{self, Ours},
+    body::Body,
+    route::{self, Refused, Route},
+};
+use crate::{
+    frame,
+    head::Head,
+    io::Io,
+    session::{Opening, Session},
+    transport::{
+        polling,
+        websocket::{self, Purpose},
+    },
+};
+
+/// Where a request came from. [`Io::listen`] and [`Io::serve`] add it to each request; whoever
+/// brings a listener of their own may add it too, for handshakes to know and for limits to work.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RemoteAddr(
+    /// The address of the other end of the connection.
+    pub SocketAddr,
+);
+
+/// Puts a server in front of any tower service, such as an `axum::Router`.
+#[derive(Clone, Debug)]
+pub struct FanfareLayer {
+    io: Io,
+}
+
+impl Io {
+    /// The server as a tower layer: requests under [`Config::path`](crate::Config::path) are
+    /// answered, all others go on to the service that the layer is put around.
+    pub fn layer(&self) -> FanfareLayer {
+        FanfareLayer { io: self.clone() }
+    }
+}
+
+impl<S> Layer<S> for FanfareLayer {
+    type Service = FanfareService<S>;
+
+    fn layer(&self, inner: S) -> FanfareService<S> {
+        FanfareService {
+            prefix: self.io.config().prefix().into(),
+            io: self.io.clone(),
+            inner,
+        }
+    }
+}
+
+/// A tower service with a server in front of it; see [`Io::layer`].
+#[derive(Clone, Debug)]
+pub struct FanfareService<S> {
+    io: Io,
+    prefix: std::sync::Arc<str>,
+    inner: S,
+}
+
+impl<S, B, T> Service<Request<B>> for FanfareService<S>
+where
+    S: Service<Request<B>, Response = Response<T>>,
+    S::Future: Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Response = Response<Body<T>>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if !request.uri().path().starts_with(&*self.prefix) {
+            let theirs = self.inner.call(request);
+            return Box::pin(async move { Ok(theirs.await?.map(Body::Theirs)) });
+        }
+        let name = &request.uri().path()[self.prefix.len()..];
+        let known = request.headers().get(header::IF_NONE_MATCH);
+        if let Some(file) = self
+            .io
+            .config()
+            .client
+            .as_ref()
+            .and_then(|client| answer::file(client, name, known))
+        {
+            return Box::pin(async { Ok(file.map(Body::Ours)) });
+        }
+        let io = self.io.clone();
+        Box::pin(async move { Ok(answer(io, request).await.map(Body::Ours)) })
+    }
+}
+
+async fn answer<B>(io: Io, request: Request<B>) -> Ours
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (mut parts, body) = request.into_parts();
+    let verdict = route::verdict(io.server(), &parts);
+    let mut answer = match route::route(io.server(), &parts, &verdict) {
+        Ok(route) => carry_out(&io, route, &mut parts, body).await,
+        Err(refused) => answer::refused(&refused, route::is_upgrade(&parts)),
+    };
+    answer::share(&mut answer, &verdict);
+    answer
+}
+
+async fn carry_out<B>(io: &Io, route: Route, parts: &mut Parts, body: B) -> Ours
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    match route {
+        Route::Preflight => answer::preflight(),
+        Route::Open => match io.server().open_session(head(io, parts), Opening::Polling) {
+            Ok(session) => answer::payload(open_packet(&session, Transport::Polling)),
+            Err(_) => answer::too_many(),
+        },
+        Route::Get(session) => match polling::get(session).await {
+            Ok(payload) => answer::payload(payload),
+            Err(violation) => answer::refused(&Refused::Violation(violation), false),
+        },
+        Route::Post(session) => {
+            let kind = parts.headers.get(header::CONTENT_TYPE);
+            let is_binary = kind.is_some_and(|kind| kind == "application/octet-stream");
+            match polling::post(session, is_binary, body).await {
+                Ok(()) => answer::ok(),
+                Err(violation) => answer::refused(&Refused::Violation(violation), false),
+            }
+        }
+        Route::OpenWebSocket { accept, binary } => {
+            let Ok(session) = io
+                .server()
+                .open_session(head(io, parts), Opening::WebSocket(binary))
+            else {
+                return answer::too_many();
+            };
+            let open = Packet::decode_text(&String::from_utf8_lossy(&open_packet(
+                &session,
+                Transport::WebSocket,
+            )));
+            session.send(&frame::engine_packet(
+                &open.expect("our own open packet is one"),
+            ));
+            switch(io, parts, &accept, Purpose::Session(session))
+        }
+        Route::Upgrade { accept, session } => switch(io, parts, &accept, Purpose::Upgrade(session)),
+        Route::CloseWebSocket { accept } => switch(io, parts, &accept, Purpose::Nothing),
+    }
+}
+
+fn head(io: &Io, parts: &Parts) -> Head {
+    let remote = parts
+        .extensions
+        .get::<RemoteAddr>()
+        .map(|RemoteAddr(address)| *address);
+    Head::new(parts, remote, io.config().limits.max_header_bytes)
+}
+
+fn open_packet(session: &Session, transport: Transport) -> Vec<u8> {
+    let config = &session.server.config;
+    let mut packet = Vec::new();
+    let open = Open {
+        sid: session.sid.as_str().to_owned(),
+        upgrades: transport.upgrades(),
+        ping_interval: config.ping_interval,
+        ping_timeout: config.ping_timeout,
+        max_payload: config.limits.proto.max_payload_bytes,
+    };
+    open.encode(&mut packet);
+    packet
+}
+
+/// Answers that the connection is a WebSocket now, and serves it as one.
+fn switch(io: &Io, parts: &mut Parts, accept: &str, purpose: Purpose) -> Ours {
+    let protocol = parts.headers.get(header::SEC_WEBSOCKET_PROTOCOL).cloned();
+    let mut request = Request::new(());
+    std::mem::swap(request.extensions_mut(), &mut parts.extensions);
+    let upgrade = hyper::upgrade::on(request);
+    io.server().tasks.spawn(async move {
+        match upgrade.await {
+            Ok(upgraded) => websocket::run(upgraded, purpose).await,
+            Err(error) => websocket::lost(&purpose, &error),
+        }
+    });
+    answer::switching(accept, protocol.as_ref())
+}

@@ -1,0 +1,271 @@
+//! Inbox: what happens to one socket, handled one by one and in order, whatever handlers do.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+use fanfare_proto::socketio::AckId;
+use futures_util::FutureExt;
+use tracing::{debug, error};
+
+use crate::{
+    ack::Ack,
+    args::RawArgs,
+    handler::{BoxFuture, OnEvent},
+    reason::DisconnectReason,
+    socket::Socket,
+};
+
+/// What waits for a socket's handlers. `Connect` is the first item, `Disconnect` the last.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    items: VecDeque<Item>,
+    bytes: usize,
+    /// Somebody is taking items out; whoever puts one in need not.
+    is_served: bool,
+    /// The session is not read, because this inbox was full.
+    is_full: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum Item {
+    Connect,
+    Event {
+        event: Box<str>,
+        args: RawArgs,
+        id: Option<AckId>,
+    },
+    Disconnect(DisconnectReason),
+}
+
+/// Where handlers run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Place {
+    /// Begun at once, in the caller's task; moved to a task of their own when they wait.
+    Here,
+    /// In a task of their own, because the caller may hold locks of the application.
+    Task,
+}
+
+impl Inbox {
+    /// Returns whether this item fills the inbox, so that the session must not be read on.
+    pub(crate) fn push(&mut self, item: Item, max_bytes: usize) -> bool {
+        self.bytes += item.bytes();
+        self.items.push_back(item);
+        let was_full = self.is_full;
+        self.is_full |= max_bytes < self.bytes;
+        self.is_full && !was_full
+    }
+
+    /// Takes the next item, and whether there is room again.
+    fn pop(&mut self, max_bytes: usize) -> (Option<Item>, bool) {
+        let item = self.items.pop_front();
+        match &item {
+            Some(item) => self.bytes -= item.bytes(),
+            None => {
+                self.is_served = false;
+                self.items = VecDeque::new();
+            }
+        }
+        let has_room = self.is_full && self.bytes <= max_bytes / 2;
+        self.is_full &= !has_room;
+        (item, has_room)
+    }
+
+    fn begin(&mut self) -> bool {
+        let has_work = !self.is_served && !self.items.is_empty();
+        self.is_served |= has_work;
+        has_work
+    }
+}
+
+impl Item {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Event { event, args, .. } => {
+                ITEM_BYTES
+                    + event.len()
+                    + args.json.len()
+                    + args
+                        .attachments
+                        .iter()
+                        .map(|data| data.len())
+                        .sum::<usize>()
+            }
+            Self::Connect | Self::Disconnect(_) => 0,
+        }
+    }
+}
+
+/// Handles what waits for `socket`, unless somebody does already.
+pub(crate) fn serve(socket: &Socket, place: Place) {
+    if !socket.inbox().begin() {
+        return;
+    }
+    match place {
+        Place::Here => serve_here(socket),
+        Place::Task => drop(
+            socket
+                .session()
+                .server
+                .tasks
+                .spawn(serve_on(socket.clone())),
+        ),
+    }
+}
+
+fn serve_here(socket: &Socket) {
+    while let Some(item) = next(socket) {
+        let Some(mut handling) = handle(socket, item) else {
+            continue;
+        };
+        match poll_once(handling.as_mut()) {
+            Poll::Ready(()) => {}
+            Poll::Pending => {
+                let moved = socket.clone();
+                socket.session().server.tasks.spawn(async move {
+                    handling.await;
+                    serve_on(moved).await;
+                });
+                return;
+            }
+        }
+    }
+}
+
+async fn serve_on(socket: Socket) {
+    while let Some(item) = next(&socket) {
+        if let Some(handling) = handle(&socket, item) {
+            handling.await;
+        }
+        tokio::task::consume_budget().await;
+    }
+}
+
+fn next(socket: &Socket) -> Option<Item> {
+    let (item, has_room) = socket.inbox().pop(socket.max_inbox_bytes());
+    if has_room {
+        socket.session().resume_reading();
+    }
+    item
+}
+
+/// Calls the handlers for `item`; `None` if there are none.
+fn handle(socket: &Socket, item: Item) -> Option<BoxFuture<()>> {
+    match item {
+        Item::Connect => {
+            let handlers = socket.handlers(|handlers| handlers.connect.clone());
+            let socket = socket.clone();
+            (!handlers.is_empty()).then(|| -> BoxFuture<()> {
+                Box::pin(async move {
+                    for on_connect in handlers {
+                        let called = caught(|| on_connect(socket.io(), socket.clone())).await;
+                        if called.is_err() {
+                            error!(nsp = socket.nsp(), id = %socket.id(), "a connect handler panicked");
+                            return socket.disconnect();
+                        }
+                    }
+                })
+            })
+        }
+        Item::Event { event, args, id } => handle_event(socket, &event, args, id),
+        Item::Disconnect(reason) => {
+            let handlers = socket.handlers(|handlers| handlers.disconnect.clone());
+            let socket = socket.clone();
+            (!handlers.is_empty()).then(|| -> BoxFuture<()> {
+                Box::pin(async move {
+                    for on_disconnect in handlers {
+                        if caught(|| on_disconnect(socket.io(), socket.clone(), reason)).await.is_err() {
+                            error!(nsp = socket.nsp(), id = %socket.id(), "a disconnect handler panicked");
+                        }
+                    }
+                })
+            })
+        }
+    }
+}
+
+fn handle_event(
+    socket: &Socket,
+    event: &str,
+    args: RawArgs,
+    id: Option<AckId>,
+) -> Option<BoxFuture<()>> {
+    let handlers = socket.handlers(|handlers| handlers.events.get(event).cloned())?;
+    let ack = Ack::new(socket, id);
+    if let [only] = &handlers[..] {
+        return call(only, socket, event, &args, &ack);
+    }
+    let (socket, event) = (socket.clone(), Box::<str>::from(event));
+    Some(Box::pin(async move {
+        for handler in handlers {
+            if let Some(handling) = call(&handler, &socket, &event, &args, &ack) {
+                handling.await;
+            }
+        }
+    }))
+}
+
+fn call(
+    handler: &OnEvent,
+    socket: &Socket,
+    event: &str,
+    args: &RawArgs,
+    ack: &Ack,
+) -> Option<BoxFuture<()>> {
+    let called = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        handler(socket.clone(), args, ack.clone())
+    }));
+    let (nsp, id, event) = (socket.nsp().to_owned(), socket.id(), event.to_owned());
+    match called {
+        Ok(Ok(handling)) => Some(Box::pin(AssertUnwindSafe(handling).catch_unwind().map(
+            move |handled| {
+                if handled.is_err() {
+                    error!(nsp, %id, event, "an event handler panicked");
+                }
+            },
+        ))),
+        Ok(Err(wrong)) => {
+            debug!(nsp, %id, event, %wrong, "the arguments of an event are not what its handler expects");
+            ack.refuse(&format!("'{event}': {wrong}"));
+            None
+        }
+        Err(_) => {
+            error!(nsp, %id, event, "an event handler panicked");
+            None
+        }
+    }
+}
+
+/// Runs the application's `future`, which is begun at once unless its place is a task.
+pub(crate) fn run(place: Place, future: impl Future<Output = ()> + Send + 'static) {
+    match place {
+        Place::Task => drop(tokio::spawn(future)),
+        Place::Here => {
+            let mut future = Box::pin(future);
+            if poll_once(future.as_mut()).is_pending() {
+                tokio::spawn(future);
+            }
+        }
+    }
+}
+
+/// Calls a handler and awaits it; its panic becomes an error.
+pub(crate) async fn caught<R: Future>(
+    handler: impl FnOnce() -> R,
+) -> std::thread::Result<R::Output> {
+    AssertUnwindSafe(async move { handler().await })
+        .catch_unwind()
+        .await
+}
+
+fn poll_once(future: Pin<&mut (dyn Future<Output = ()> + Send)>) -> Poll<()> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// What an item costs besides its text.
+const ITEM_BYTES: usize = 128;

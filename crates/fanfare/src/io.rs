@@ -1,0 +1,298 @@
+//! Io: a server, seen from one of its namespaces.
+
+use std::{fmt, sync::Arc};
+
+use fanfare_proto::socketio::Nsp;
+use serde::Serialize;
+
+use crate::{
+    admission::{Admission, Handshake, Refusal},
+    args::IntoArgs,
+    book::Count,
+    broadcast::{Broadcast, Select},
+    config::Config,
+    emitted::Emitted,
+    frame,
+    handler::{BoxFuture, EventHandler},
+    metrics::Metrics,
+    namespace::Namespace,
+    ranges::LatestKey,
+    reason::DisconnectReason,
+    server::Server,
+    session::Session,
+    shutdown,
+    socket::{Socket, SocketId},
+};
+
+/// A server, seen from one of its namespaces: the main one, `/`, unless it came from
+/// [`of`](Self::of). Cheap to clone; all clones are the same server.
+#[derive(Clone)]
+pub struct Io {
+    server: Arc<Server>,
+    namespace: Arc<Namespace>,
+}
+
+impl Io {
+    /// A server with the default [`Config`]. Serves nobody before [`listen`](Self::listen),
+    /// [`serve`](Self::serve) or [`layer`](Self::layer).
+    pub fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    /// A server with a configuration of its own.
+    pub fn with(config: Config) -> Self {
+        let server = Arc::new(Server::new(config));
+        let namespace = server.namespace_or_new(&Nsp::main());
+        Self { server, namespace }
+    }
+
+    pub(crate) fn new_in(server: Arc<Server>, namespace: Arc<Namespace>) -> Self {
+        Self { server, namespace }
+    }
+
+    /// The same server, seen from another namespace, which clients may join from now on.
+    ///
+    /// # Panics
+    ///
+    /// If `nsp` contains a comma, which no namespace's name can. A leading `/` may be left out.
+    pub fn of(&self, nsp: &str) -> Self {
+        let name = if nsp.starts_with('/') {
+            nsp.to_owned()
+        } else {
+            format!("/{nsp}")
+        };
+        let nsp = Nsp::parse(&name).unwrap_or_else(|wrong| panic!("'{name}': {wrong}"));
+        Self {
+            server: self.server.clone(),
+            namespace: self.server.namespace_or_new(&nsp),
+        }
+    }
+
+    /// The namespace's name.
+    pub fn nsp(&self) -> &str {
+        self.namespace.nsp.as_str()
+    }
+
+    /// The configuration that the server was made with.
+    pub fn config(&self) -> &Config {
+        &self.server.config
+    }
+
+    /// Decides who may join the namespace. Without it everybody may, anonymously.
+    ///
+    /// The function is called once for each client that asks; a client that is refused sees
+    /// `connect_error` with the [`Refusal`]. A later call replaces the function.
+    pub fn admit<F, R>(&self, hook: F)
+    where
+        F: Fn(Handshake) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Admission, Refusal>> + Send + 'static,
+    {
+        let hook = move |handshake| -> BoxFuture<_> { Box::pin(hook(handshake)) };
+        self.namespace
+            .change_handlers(|handlers| handlers.admit = Some(Arc::new(hook)));
+    }
+
+    /// Calls `handler` when a socket has joined the namespace: it is counted, and a receiver.
+    ///
+    /// Of each socket this comes first, then its events in order, then
+    /// [`on_disconnect`](Self::on_disconnect); each exactly once, one at a time, whatever
+    /// happens. If `handler` panics, the socket is disconnected.
+    pub fn on_connect<F, R>(&self, handler: F)
+    where
+        F: Fn(Self, Socket) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let handler = move |io, socket| -> BoxFuture<()> { Box::pin(handler(io, socket)) };
+        self.namespace
+            .change_handlers(|handlers| handlers.connect.push(Arc::new(handler)));
+    }
+
+    /// Calls `handler` when a socket has left the namespace: it is no longer counted, nor a
+    /// receiver, nor in any room.
+    pub fn on_disconnect<F, R>(&self, handler: F)
+    where
+        F: Fn(Self, Socket, DisconnectReason) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let handler =
+            move |io, socket, reason| -> BoxFuture<()> { Box::pin(handler(io, socket, reason)) };
+        self.namespace
+            .change_handlers(|handlers| handlers.disconnect.push(Arc::new(handler)));
+    }
+
+    /// Calls `handler` for each `event` of a socket of the namespace; see [`EventHandler`].
+    ///
+    /// If the arguments are of another type than the handler's, it is not called; a client that
+    /// asked for an answer gets `{"error": …}` with what was expected.
+    pub fn on<P>(&self, event: &str, handler: impl EventHandler<P>) {
+        let handler = move |socket, args: &_, ack| handler.call(socket, args, ack);
+        self.namespace.change_handlers(|handlers| {
+            handlers
+                .events
+                .entry(event.to_owned())
+                .or_default()
+                .push(Arc::new(handler));
+        });
+    }
+
+    /// Sends an event to everyone in the namespace.
+    ///
+    /// It takes its place in the namespace's one order before this returns: whoever emits
+    /// afterwards, on whichever thread, comes after it at every receiver. Never blocks on the
+    /// network, and may be called with locks held.
+    pub fn emit(&self, event: &str, args: impl IntoArgs) -> Emitted {
+        self.broadcast(event, args, &Select::default(), None)
+    }
+
+    /// Sends an event of which receivers need the latest value only.
+    ///
+    /// While a value waits unsent for a receiver, a newer value of the same event takes its
+    /// place, so a slow reader is never owed more than one. It may thus overtake ordered events
+    /// that were emitted between the two, and never comes after a newer value.
+    pub fn emit_latest(&self, event: &str, args: impl IntoArgs) -> Emitted {
+        self.broadcast(
+            event,
+            args,
+            &Select::default(),
+            Some(self.latest_key(event)),
+        )
+    }
+
+    /// The sockets of `room`.
+    pub fn to(&self, room: impl AsRef<str>) -> Broadcast {
+        Broadcast::new(self.clone(), None).to(room)
+    }
+
+    /// Everyone in the namespace but the sockets of `room`.
+    pub fn except(&self, room: impl AsRef<str>) -> Broadcast {
+        Broadcast::new(self.clone(), None).except(room)
+    }
+
+    /// How many sockets and distinct users are in the namespace. One atomic load.
+    pub fn count(&self) -> Count {
+        self.namespace.count()
+    }
+
+    /// Keeps everyone in the namespace told how many there are: sends `event` with what `shown`
+    /// makes of the count.
+    ///
+    /// A newcomer is told at once. Everyone else is told of the first change at once, then at
+    /// most four times a second (less often where writing to everyone takes longer), and of the
+    /// last change always. N joins cost O(N × rate) messages instead of O(N²). Values go out as
+    /// [`emit_latest`](Self::emit_latest) does it, and no receiver ever sees an older one after
+    /// a newer one.
+    pub fn announce_count<T, F>(&self, event: &str, shown: F)
+    where
+        T: Serialize,
+        F: Fn(Count) -> T + Send + Sync + 'static,
+    {
+        let (nsp, event) = (self.namespace.nsp.clone(), event.to_owned());
+        let max_bytes = self.server.config.limits.proto.max_payload_bytes;
+        self.namespace
+            .announcements
+            .add_event(self.latest_key(&event), move |count| {
+                frame::event(&nsp, None, &event, shown(count), max_bytes)
+            });
+    }
+
+    /// Calls `listener` when the count has changed, at the rate of
+    /// [`announce_count`](Self::announce_count). It must not block.
+    pub fn on_count(&self, listener: impl Fn(Self, Count) + Send + Sync + 'static) {
+        self.namespace.announcements.add_listener(listener);
+    }
+
+    /// The sockets of this node in the namespace, in no order.
+    pub fn sockets(&self) -> Vec<Socket> {
+        self.select(&Select::default())
+    }
+
+    /// The socket of this id, if it is connected to this node.
+    pub fn socket(&self, id: SocketId) -> Option<Socket> {
+        let id: Arc<str> = id.as_str().into();
+        self.select(&Select {
+            rooms: [id].into_iter().collect(),
+            ..Select::default()
+        })
+        .pop()
+    }
+
+    /// The server's counters.
+    pub fn metrics(&self) -> Metrics {
+        self.server.metrics.read(self.server.sessions.len())
+    }
+
+    /// Stops listening, tells every socket `server shutting down`, and waits for handlers and
+    /// for bytes under way, at most [`Config::shutdown_timeout`].
+    ///
+    /// # Cancel safety
+    ///
+    /// The server shuts down in any case; only the waiting ends.
+    pub async fn shutdown(&self) {
+        shutdown::run(&self.server).await;
+    }
+
+    pub(crate) fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
+    pub(crate) fn latest_key(&self, event: &str) -> LatestKey {
+        self.server.latest_key(&self.namespace, event)
+    }
+
+    pub(crate) fn broadcast(
+        &self,
+        event: &str,
+        args: impl IntoArgs,
+        select: &Select,
+        latest: Option<LatestKey>,
+    ) -> Emitted {
+        let max_bytes = self.server.config.limits.proto.max_payload_bytes;
+        match frame::event(&self.namespace.nsp, None, event, args, max_bytes) {
+            Ok(frames) => self
+                .namespace
+                .broadcast(self.server.shards(), &frames, select, latest),
+            Err(error) => {
+                tracing::error!(%error, "an event was not sent");
+                Emitted::failed(error)
+            }
+        }
+    }
+
+    pub(crate) fn count_of(&self, select: &Select) -> usize {
+        self.server
+            .shards()
+            .iter()
+            .map(|shard| shard.lock().count(self.namespace.number, select))
+            .sum()
+    }
+
+    pub(crate) fn disconnect_of(&self, select: &Select) {
+        for socket in self.select(select) {
+            socket.disconnect();
+        }
+    }
+
+    fn select(&self, select: &Select) -> Vec<Socket> {
+        let sessions =
+            |shard: &Arc<crate::shard::Shard>| shard.lock().select(self.namespace.number, select);
+        let sessions = self.server.shards().iter().flat_map(sessions);
+        sessions
+            .filter_map(|session: Arc<Session>| session.socket_in(&self.namespace))
+            .collect()
+    }
+}
+
+impl Default for Io {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Io {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Io")
+            .field("nsp", &self.nsp())
+            .field("count", &self.count())
+            .finish_non_exhaustive()
+    }
+}

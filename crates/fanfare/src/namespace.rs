@@ -1,0 +1,177 @@
+//! Namespace: its handlers, its count, and the one order of its broadcasts.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, RwLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+use fanfare_proto::socketio::{AckId, Nsp};
+use smallvec::SmallVec;
+
+use crate::{
+    announce::Announcements,
+    book::{Book, Count},
+    broadcast::Select,
+    emitted::Emitted,
+    handler::Handlers,
+    ranges::LatestKey,
+    shard::{Shard, Wake},
+    socket::{Socket, SocketId},
+};
+
+/// One namespace of a server.
+pub(crate) struct Namespace {
+    pub(crate) nsp: Nsp,
+    /// Where the shards keep its members.
+    pub(crate) number: usize,
+    pub(crate) announcements: Announcements,
+    handlers: RwLock<Handlers>,
+    book: Book,
+    /// Whoever holds it decides what comes next in this namespace.
+    order: Mutex<Order>,
+    ack_ids: AtomicU64,
+}
+
+/// What only the holder of the namespace's order may change.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    /// How often the count has changed.
+    pub(crate) version: u64,
+}
+
+impl Namespace {
+    pub(crate) fn new(nsp: Nsp, number: usize) -> Self {
+        Self {
+            nsp,
+            number,
+            announcements: Announcements::default(),
+            handlers: RwLock::default(),
+            book: Book::default(),
+            order: Mutex::default(),
+            ack_ids: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn order(&self) -> MutexGuard<'_, Order> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn count(&self) -> Count {
+        self.book.count()
+    }
+
+    pub(crate) fn next_ack_id(&self) -> AckId {
+        AckId(self.ack_ids.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn with_handlers<T>(&self, choose: impl FnOnce(&Handlers) -> T) -> T {
+        choose(&self.handlers.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn change_handlers(&self, change: impl FnOnce(&mut Handlers)) {
+        change(
+            &mut self
+                .handlers
+                .write()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+    }
+
+    /// Lets `socket` in, at one point of the order: it is sent `connected`, is a receiver of
+    /// every broadcast from here on, and is counted.
+    pub(crate) fn join(&self, socket: &Socket, connected: &[u8]) -> Wake {
+        let session = socket.session();
+        let mut order = self.order();
+        let wake = {
+            let mut turn = session.shard.lock();
+            turn.join_namespace(session.slot, self.number, socket.id());
+            turn.push_private(session.slot, connected, None)
+        };
+        self.book.join(socket.user());
+        order.version += 1;
+        wake
+    }
+
+    /// Takes `socket` out, at one point of the order.
+    pub(crate) fn leave(&self, socket: &Socket) {
+        let session = socket.session();
+        {
+            let mut order = self.order();
+            session
+                .shard
+                .lock()
+                .leave_namespace(session.slot, self.number, socket.id());
+            self.book.leave(socket.user());
+            order.version += 1;
+        }
+        self.announcements.changed.notify_one();
+    }
+
+    /// Sends frames to everyone whom `select` names, at one point of the order, in all shards.
+    pub(crate) fn broadcast(
+        &self,
+        shards: &[Arc<Shard>],
+        frames: &[u8],
+        select: &Select,
+        latest: Option<LatestKey>,
+    ) -> Emitted {
+        let order = self.order();
+        self.broadcast_in(order, shards, frames, select, latest)
+    }
+
+    /// The same, by who holds the order already; it is released before anybody is told.
+    pub(crate) fn broadcast_in(
+        &self,
+        order: MutexGuard<'_, Order>,
+        shards: &[Arc<Shard>],
+        frames: &[u8],
+        select: &Select,
+        latest: Option<LatestKey>,
+    ) -> Emitted {
+        let mut emitted = Emitted::new();
+        let mut wakes: SmallVec<[(&Shard, Wake); 8]> = SmallVec::new();
+        for shard in shards {
+            if let Some((part, wake)) =
+                shard
+                    .lock()
+                    .push_broadcast(frames, self.number, select, latest)
+            {
+                emitted.push(part);
+                wakes.push((shard, wake));
+            }
+        }
+        drop(order);
+        for (shard, wake) in wakes {
+            shard.tell(wake);
+        }
+        emitted
+    }
+
+    /// Sends frames to one socket, by who holds the order.
+    pub(crate) fn send_in(
+        &self,
+        order: MutexGuard<'_, Order>,
+        socket: &Socket,
+        frames: &[u8],
+        latest: LatestKey,
+    ) {
+        let session = socket.session();
+        let wake = {
+            let mut turn = session.shard.lock();
+            match turn.is_member(self.number, socket.id()) {
+                true => turn.push_private(session.slot, frames, Some(latest)),
+                false => Wake::Nobody,
+            }
+        };
+        drop(order);
+        session.shard.tell(wake);
+    }
+
+    /// Everyone but `ids`.
+    pub(crate) fn all_but(ids: &[SocketId]) -> Select {
+        Select {
+            except: ids.iter().map(|id| id.as_str().into()).collect(),
+            ..Select::default()
+        }
+    }
+}

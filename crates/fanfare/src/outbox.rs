@@ -1,0 +1,411 @@
+//! Outbox: where a session's frames go, and what has to wait before it.
+
+use std::{
+    io::{self, ErrorKind, IoSlice},
+    sync::Arc,
+    time::Instant,
+};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+use tokio::{net::TcpStream, sync::oneshot};
+
+use crate::{
+    backlog::Backlog,
+    config::{Config, SlowReader},
+    emitted::Fate,
+    ranges::{Lane, Ranges},
+    reason::DisconnectReason,
+};
+
+/// One session's way out. Whoever holds its lock is the only one to write.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    sink: Sink,
+    backlog: Option<Box<Backlog>>,
+    /// Bytes that the session's task has taken and not yet written.
+    in_flight_bytes: usize,
+    /// A ping of ours is still in the backlog: its pong can't be due.
+    ping_waits: bool,
+    is_ending: bool,
+}
+
+/// Where frames go.
+#[derive(Debug)]
+pub(crate) enum Sink {
+    /// Into the answer of a request, if one waits.
+    Polling(Option<oneshot::Sender<Vec<Bytes>>>),
+    /// Straight into the kernel.
+    Tcp(Arc<TcpStream>),
+    /// Through the session's own task: TLS, or a stream of unknown kind.
+    Task,
+    /// Nowhere: the session is over.
+    Gone,
+}
+
+/// What happened to the frames that were handed over, and what the caller has to do now.
+#[derive(Debug, Default)]
+pub(crate) struct Delivery {
+    pub(crate) written_bytes: usize,
+    /// `None` if all was written.
+    pub(crate) fate: Option<Fate>,
+    pub(crate) dropped_bytes: usize,
+    /// A request that can be answered, and with what.
+    pub(crate) poll: Option<PollAnswer>,
+    /// The session has to end.
+    pub(crate) doom: Option<DisconnectReason>,
+    /// The session's task has to look after the backlog.
+    pub(crate) wakes_task: bool,
+    /// The backlog has just grown over its soft bound.
+    pub(crate) has_stalled: bool,
+}
+
+/// The answer to a pending poll.
+#[derive(Debug)]
+pub(crate) struct PollAnswer {
+    pub(crate) to: oneshot::Sender<Vec<Bytes>>,
+    pub(crate) frames: Vec<Bytes>,
+}
+
+/// What the buffers of a turn hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Buffers<'a> {
+    pub(crate) open: &'a Bytes,
+    pub(crate) private: &'a Bytes,
+}
+
+impl Outbox {
+    pub(crate) fn new(sink: Sink) -> Self {
+        Self {
+            sink,
+            backlog: None,
+            in_flight_bytes: 0,
+            ping_waits: false,
+            is_ending: false,
+        }
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self.sink, Sink::Gone)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.backlog.is_none() && self.in_flight_bytes == 0
+    }
+
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.in_flight_bytes + self.backlog.as_ref().map_or(0, |backlog| backlog.bytes())
+    }
+
+    pub(crate) fn progress_at(&self) -> Option<Instant> {
+        self.backlog.as_ref().map(|backlog| backlog.progress_at)
+    }
+
+    /// Sends the ranges of a turn, as far as they are taken; keeps the rest, within bounds.
+    pub(crate) fn deliver(
+        &mut self,
+        ranges: &Ranges,
+        buffers: Buffers<'_>,
+        config: &Config,
+        now: Instant,
+    ) -> Delivery {
+        let total = ranges.len_bytes();
+        let written = match &self.sink {
+            Sink::Gone => {
+                return Delivery {
+                    fate: Some(Fate::Dropped),
+                    dropped_bytes: total,
+                    ..Delivery::default()
+                };
+            }
+            Sink::Tcp(stream) if self.backlog.is_none() => {
+                match write_ranges(stream, ranges, buffers) {
+                    Ok(written) => written,
+                    Err(_) => {
+                        return Delivery {
+                            fate: Some(Fate::Dropped),
+                            dropped_bytes: total,
+                            doom: Some(DisconnectReason::TransportClose),
+                            ..Delivery::default()
+                        };
+                    }
+                }
+            }
+            Sink::Tcp(_) | Sink::Task | Sink::Polling(_) => 0,
+        };
+        if written == total {
+            return Delivery {
+                written_bytes: written,
+                ..Delivery::default()
+            };
+        }
+        let mut delivery = Delivery {
+            written_bytes: written,
+            fate: Some(Fate::Queued),
+            ..Delivery::default()
+        };
+        self.queue(ranges, buffers, config, now, &mut delivery);
+        delivery
+    }
+
+    /// Sends a whole frame before all that waits: heartbeats.
+    pub(crate) fn send_control(&mut self, frame: &[u8], now: Instant) -> Delivery {
+        let written = match &self.sink {
+            Sink::Gone => return Delivery::default(),
+            Sink::Tcp(stream) if self.backlog.is_none() => {
+                match try_write(|| stream.try_write(frame)) {
+                    Ok(written) => written,
+                    Err(_) => {
+                        return Delivery {
+                            doom: Some(DisconnectReason::TransportClose),
+                            ..Delivery::default()
+                        };
+                    }
+                }
+            }
+            Sink::Tcp(_) | Sink::Task | Sink::Polling(_) => 0,
+        };
+        if written == frame.len() {
+            return Delivery::default();
+        }
+        let backlog = self
+            .backlog
+            .get_or_insert_with(|| Box::new(Backlog::new(now)));
+        match written {
+            0 => backlog.push_control(frame),
+            _ => backlog.push_partial(&Bytes::copy_from_slice(frame), written, None),
+        }
+        self.ping_waits = true;
+        self.wake_or_answer(Delivery::default())
+    }
+
+    /// Writes what waits, as far as the kernel takes it. Returns whether it took anything.
+    ///
+    /// # Errors
+    ///
+    /// The connection is lost.
+    pub(crate) fn flush(&mut self, now: Instant) -> io::Result<bool> {
+        let Sink::Tcp(stream) = &self.sink else {
+            return Ok(false);
+        };
+        let mut has_progress = false;
+        while let Some(backlog) = &mut self.backlog {
+            let mut slices = [IoSlice::new(&[]); GATHERED_SLICES];
+            let used = backlog.slices(&mut slices);
+            let written = try_write(|| stream.try_write_vectored(&slices[..used]))?;
+            if written == 0 {
+                break;
+            }
+            has_progress = true;
+            backlog.advance(written, now);
+            if backlog.is_empty() {
+                self.backlog = None;
+            }
+        }
+        Ok(has_progress)
+    }
+
+    /// Whether a pong must be granted more time, given that bytes have just left.
+    pub(crate) fn take_ping_progress(&mut self) -> bool {
+        let was_waiting = self.ping_waits;
+        self.ping_waits = self
+            .backlog
+            .as_ref()
+            .is_some_and(|backlog| backlog.has_control());
+        was_waiting
+    }
+
+    /// Takes all that waits, to be written by the session's task.
+    pub(crate) fn take_for_task(&mut self) -> Vec<Bytes> {
+        let frames = self.take();
+        self.in_flight_bytes = frames.iter().map(Bytes::len).sum();
+        frames
+    }
+
+    /// The task has written what it took.
+    pub(crate) fn task_has_written(&mut self, now: Instant) {
+        self.in_flight_bytes = 0;
+        if let Some(backlog) = &mut self.backlog {
+            backlog.progress_at = now;
+        }
+    }
+
+    /// A poll has come: its answer at once, or `to` waits.
+    pub(crate) fn poll(&mut self, to: oneshot::Sender<Vec<Bytes>>) -> Option<PollAnswer> {
+        if self.backlog.is_some() {
+            return Some(PollAnswer {
+                to,
+                frames: self.take(),
+            });
+        }
+        if let Sink::Polling(waiting) = &mut self.sink {
+            *waiting = Some(to);
+        }
+        None
+    }
+
+    /// Takes the request that waits, to answer it with something else than frames.
+    pub(crate) fn take_poll(&mut self) -> Option<oneshot::Sender<Vec<Bytes>>> {
+        match &mut self.sink {
+            Sink::Polling(waiting) => waiting.take(),
+            Sink::Tcp(_) | Sink::Task | Sink::Gone => None,
+        }
+    }
+
+    /// The upgrade is done: what waits goes out through the session's task, with no byte changed.
+    pub(crate) fn upgrade(&mut self) {
+        if !self.is_gone() {
+            self.sink = Sink::Task;
+        }
+    }
+
+    /// The session's task has a stream that can be written to from anywhere.
+    pub(crate) fn take_over(&mut self, stream: &Arc<TcpStream>) {
+        if !self.is_gone() {
+            self.sink = Sink::Tcp(stream.clone());
+        }
+    }
+
+    /// Nothing follows what waits: the session's task writes that and closes its stream.
+    pub(crate) fn end(&mut self) {
+        self.is_ending = true;
+        if self.backlog.is_none() || matches!(self.sink, Sink::Polling(_)) {
+            self.close();
+        }
+    }
+
+    /// Whether nothing follows what waits.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.is_ending
+    }
+
+    /// The transport is gone: what waits is dropped.
+    pub(crate) fn close(&mut self) {
+        self.is_ending = true;
+        self.sink = Sink::Gone;
+        self.backlog = None;
+    }
+
+    fn take(&mut self) -> Vec<Bytes> {
+        self.ping_waits = false;
+        self.backlog
+            .take()
+            .map(|mut backlog| backlog.take())
+            .unwrap_or_default()
+    }
+
+    fn queue(
+        &mut self,
+        ranges: &Ranges,
+        buffers: Buffers<'_>,
+        config: &Config,
+        now: Instant,
+        delivery: &mut Delivery,
+    ) {
+        let was_waiting = self.waiting_bytes();
+        let in_flight = self.in_flight_bytes;
+        let backlog = self
+            .backlog
+            .get_or_insert_with(|| Box::new(Backlog::new(now)));
+        let mut skip = delivery.written_bytes;
+        for range in ranges.iter() {
+            let lane = buffers.lane(range.lane);
+            let frames = range.start as usize..range.end as usize;
+            if range.len() <= skip {
+                skip -= range.len();
+                continue;
+            }
+            let has_begun = 0 < skip;
+            while !has_begun
+                && in_flight + backlog.bytes() + range.len() > config.limits.max_backlog_bytes
+            {
+                let dropped = match config.slow_reader {
+                    SlowReader::Disconnect => {
+                        delivery.doom = Some(DisconnectReason::SlowReader);
+                        None
+                    }
+                    SlowReader::DropNewest => None,
+                    SlowReader::DropOldest => backlog.drop_oldest(),
+                };
+                delivery.dropped_bytes += dropped.unwrap_or(range.len());
+                if dropped.is_none() {
+                    delivery.fate = Some(Fate::Dropped);
+                    break;
+                }
+            }
+            if delivery.fate == Some(Fate::Dropped) {
+                break;
+            }
+            let kept = match 2 * range.len() < lane.len() {
+                true => Bytes::copy_from_slice(&lane[frames]),
+                false => lane.slice(frames),
+            };
+            backlog.push_partial(&kept, std::mem::take(&mut skip), range.latest);
+        }
+        let soft = config.limits.soft_backlog_bytes;
+        delivery.has_stalled = was_waiting <= soft && soft < self.waiting_bytes();
+        *delivery = self.wake_or_answer(std::mem::take(delivery));
+    }
+
+    fn wake_or_answer(&mut self, mut delivery: Delivery) -> Delivery {
+        match self.take_poll() {
+            Some(to) => {
+                delivery.poll = Some(PollAnswer {
+                    to,
+                    frames: self.take(),
+                });
+                delivery.has_stalled = false;
+                if delivery.fate == Some(Fate::Queued) {
+                    delivery.fate = None;
+                }
+            }
+            None => delivery.wakes_task = true,
+        }
+        delivery
+    }
+}
+
+impl<'a> Buffers<'a> {
+    fn lane(&self, lane: Lane) -> &'a Bytes {
+        match lane {
+            Lane::Open => self.open,
+            Lane::Private => self.private,
+        }
+    }
+}
+
+fn write_ranges(stream: &TcpStream, ranges: &Ranges, buffers: Buffers<'_>) -> io::Result<usize> {
+    let slices: SmallVec<[IoSlice<'_>; GATHERED_SLICES]> = ranges
+        .iter()
+        .map(|range| {
+            IoSlice::new(&buffers.lane(range.lane)[range.start as usize..range.end as usize])
+        })
+        .collect();
+    if let [one] = &slices[..] {
+        return try_write(|| stream.try_write(one));
+    }
+    let mut written = 0;
+    for gathered in slices.chunks(MAX_SLICES) {
+        let wanted: usize = gathered.iter().map(|slice| slice.len()).sum();
+        let taken = try_write(|| stream.try_write_vectored(gathered))?;
+        written += taken;
+        if taken < wanted {
+            break;
+        }
+    }
+    Ok(written)
+}
+
+/// A kernel buffer that is full takes nothing, and that is no error.
+fn try_write(write: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
+    match write() {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+        result => result,
+    }
+}
+
+/// Slices of one gathering write that need no allocation.
+const GATHERED_SLICES: usize = 16;
+
+/// Slices of one gathering write; Linux takes 1,024 at the most (`IOV_MAX`).
+const MAX_SLICES: usize = 512;

@@ -1,0 +1,135 @@
+//! Ranges: which bytes of a turn's shared buffers one session is to be sent, in order.
+
+use smallvec::SmallVec;
+
+/// Which of a turn's buffers a range lies in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Lane {
+    /// Broadcasts: most sessions are sent most of it, so their ranges stay adjacent.
+    Open,
+    /// Frames for one session. Kept apart, since one of them between two broadcasts would split
+    /// everyone else's range.
+    Private,
+}
+
+/// Names the events of which a receiver keeps only the latest unsent value.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct LatestKey(pub(crate) u32);
+
+/// Whole frames, from `start` to `end` of a lane.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Range {
+    pub(crate) lane: Lane,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    pub(crate) latest: Option<LatestKey>,
+}
+
+impl Range {
+    pub(crate) fn len(&self) -> usize {
+        (self.end - self.start) as usize
+    }
+}
+
+/// What one session is to be sent in this turn.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ranges(SmallVec<[Range; 1]>);
+
+impl Ranges {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Range> {
+        self.0.iter()
+    }
+
+    pub(crate) fn len_bytes(&self) -> usize {
+        self.iter().map(Range::len).sum()
+    }
+
+    /// Adds `range` behind all others; a range that it continues just grows.
+    pub(crate) fn push(&mut self, range: Range) {
+        match self.0.last_mut() {
+            Some(last)
+                if last.end == range.start
+                    && last.lane == range.lane
+                    && last.latest.is_none()
+                    && range.latest.is_none() =>
+            {
+                last.end = range.end;
+            }
+            Some(_) | None => self.0.push(range),
+        }
+    }
+
+    /// Adds the latest value of an event. An older unsent one gives it its place, and is returned.
+    pub(crate) fn push_latest(&mut self, range: Range) -> Option<Range> {
+        match self.0.iter_mut().find(|older| older.latest == range.latest) {
+            Some(older) => Some(std::mem::replace(older, range)),
+            None => {
+                self.0.push(range);
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(lane: Lane, start: u32, end: u32, latest: Option<u32>) -> Range {
+        Range {
+            lane,
+            start,
+            end,
+            latest: latest.map(LatestKey),
+        }
+    }
+
+    #[track_caller]
+    fn check(ranges: &Ranges, expected: &[(Lane, u32, u32)]) {
+        let actual: Vec<_> = ranges.iter().map(|r| (r.lane, r.start, r.end)).collect();
+        assert_eq!(actual, expected);
+    }
+
+    #[test]
+    fn adjacent_ranges_of_one_lane_are_one() {
+        let mut ranges = Ranges::default();
+        ranges.push(range(Lane::Open, 0, 5, None));
+        ranges.push(range(Lane::Open, 5, 9, None));
+        ranges.push(range(Lane::Private, 9, 12, None));
+        ranges.push(range(Lane::Open, 20, 25, None));
+        check(
+            &ranges,
+            &[
+                (Lane::Open, 0, 9),
+                (Lane::Private, 9, 12),
+                (Lane::Open, 20, 25),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_latest_value_takes_the_place_of_its_older_one() {
+        let mut ranges = Ranges::default();
+        ranges.push_latest(range(Lane::Open, 0, 5, Some(1)));
+        ranges.push(range(Lane::Open, 5, 9, None));
+        let older = ranges.push_latest(range(Lane::Open, 9, 14, Some(1)));
+        assert_eq!(older.map(|older| older.start), Some(0));
+        check(&ranges, &[(Lane::Open, 9, 14), (Lane::Open, 5, 9)]);
+    }
+
+    #[test]
+    fn latest_values_never_merge_with_ordered_events() {
+        let mut ranges = Ranges::default();
+        ranges.push(range(Lane::Open, 0, 5, None));
+        ranges.push_latest(range(Lane::Open, 5, 9, Some(1)));
+        ranges.push(range(Lane::Open, 9, 14, None));
+        check(
+            &ranges,
+            &[(Lane::Open, 0, 5), (Lane::Open, 5, 9), (Lane::Open, 9, 14)],
+        );
+    }
+}

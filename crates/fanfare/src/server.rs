@@ -1,0 +1,211 @@
+//! Server: what all handles, sessions and tasks of one server share.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use fanfare_proto::{engineio::Sid, socketio::Nsp};
+use tokio::{runtime::Handle, sync::watch};
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    config::Config,
+    flusher,
+    head::Head,
+    metrics::Counters,
+    namespace::Namespace,
+    ranges::LatestKey,
+    session::{Opening, Session},
+    sessions::Sessions,
+    shard::Shard,
+    socket::SocketId,
+};
+
+/// One server.
+pub(crate) struct Server {
+    pub(crate) config: Arc<Config>,
+    pub(crate) sessions: Sessions,
+    pub(crate) metrics: Counters,
+    shards: OnceLock<Box<[Arc<Shard>]>>,
+    next_shard: AtomicUsize,
+    namespaces: RwLock<Vec<Arc<Namespace>>>,
+    latest_keys: Mutex<HashMap<(usize, String), LatestKey>>,
+    /// Sessions of an address that have joined no namespace yet.
+    joining: Mutex<HashMap<IpAddr, usize>>,
+    /// Whether the server is shutting down.
+    pub(crate) closing: watch::Sender<bool>,
+    /// Everything that a shutdown waits for: connections and handlers.
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Server {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            config: Arc::new(config),
+            sessions: Sessions::new(),
+            metrics: Counters::default(),
+            shards: OnceLock::new(),
+            next_shard: AtomicUsize::new(0),
+            namespaces: RwLock::new(vec![Arc::new(Namespace::new(Nsp::main(), 0))]),
+            latest_keys: Mutex::default(),
+            joining: Mutex::default(),
+            closing: watch::Sender::new(false),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// The shards; none before the first session.
+    pub(crate) fn shards(&self) -> &[Arc<Shard>] {
+        self.shards.get().map_or(&[], |shards| shards)
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        *self.closing.borrow()
+    }
+
+    /// Opens a session, which is under its deadlines from here on.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyJoining`] if its address has opened too many that never joined.
+    pub(crate) fn open_session(
+        self: &Arc<Self>,
+        head: Head,
+        opening: Opening,
+    ) -> Result<Arc<Session>, TooManyJoining> {
+        self.begin_joining(head.remote_addr())?;
+        let shards = self.shards.get_or_init(|| self.start_shards());
+        let shard = &shards[self.next_shard.fetch_add(1, Ordering::Relaxed) % shards.len()];
+        let sid = Sid::new(random());
+        let session = shard.lock().open_slot(|slot| {
+            Arc::new(Session::new(
+                sid,
+                self.clone(),
+                shard.clone(),
+                slot,
+                head,
+                opening,
+            ))
+        });
+        self.sessions.insert(&session);
+        self.metrics.count_session();
+        session.start();
+        Ok(session)
+    }
+
+    /// The session is over: its id means nothing from here on.
+    pub(crate) fn forget(&self, session: &Session) {
+        self.sessions.remove(&session.sid);
+    }
+
+    /// The session has joined a namespace, or is over.
+    pub(crate) fn end_joining(&self, address: Option<SocketAddr>) {
+        let Some(address) = address else { return };
+        let mut joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(n) = joining.get_mut(&address.ip()) {
+            *n -= 1;
+            if *n == 0 {
+                joining.remove(&address.ip());
+            }
+        }
+    }
+
+    fn begin_joining(&self, address: Option<SocketAddr>) -> Result<(), TooManyJoining> {
+        let Some(address) = address else {
+            return Ok(());
+        };
+        let mut joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
+        let n = joining.entry(address.ip()).or_insert(0);
+        if self.config.limits.max_joining_per_address <= *n {
+            return Err(TooManyJoining);
+        }
+        *n += 1;
+        Ok(())
+    }
+
+    fn start_shards(&self) -> Box<[Arc<Shard>]> {
+        let n = Handle::current().metrics().num_workers().max(1);
+        let shards: Box<[_]> = (0..n).map(|_| Arc::new(Shard::new())).collect();
+        for shard in &shards {
+            tokio::spawn(flusher::run(shard.clone()));
+        }
+        shards
+    }
+
+    pub(crate) fn namespace(&self, nsp: &Nsp) -> Option<Arc<Namespace>> {
+        let namespaces = self
+            .namespaces
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        namespaces
+            .iter()
+            .find(|namespace| namespace.nsp == *nsp)
+            .cloned()
+    }
+
+    pub(crate) fn namespaces(&self) -> Vec<Arc<Namespace>> {
+        self.namespaces
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn namespace_or_new(&self, nsp: &Nsp) -> Arc<Namespace> {
+        if let Some(namespace) = self.namespace(nsp) {
+            return namespace;
+        }
+        let mut namespaces = self
+            .namespaces
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(namespace) = namespaces.iter().find(|namespace| namespace.nsp == *nsp) {
+            return namespace.clone();
+        }
+        let namespace = Arc::new(Namespace::new(nsp.clone(), namespaces.len()));
+        namespaces.push(namespace.clone());
+        namespace
+    }
+
+    /// The key under which receivers keep one unsent value of `event`.
+    pub(crate) fn latest_key(&self, namespace: &Namespace, event: &str) -> LatestKey {
+        let mut keys = self
+            .latest_keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let next =
+            LatestKey(u32::try_from(keys.len()).expect("event names are the application's own"));
+        *keys
+            .entry((namespace.number, event.to_owned()))
+            .or_insert(next)
+    }
+
+    pub(crate) fn new_socket_id(&self) -> SocketId {
+        SocketId::new(random())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        for shard in self.shards() {
+            shard.close();
+        }
+        for namespace in self.namespaces() {
+            namespace.announcements.changed.notify_one();
+        }
+    }
+}
+
+/// An address has opened more sessions than `max_joining_per_address` without joining.
+#[derive(Debug)]
+pub(crate) struct TooManyJoining;
+
+fn random() -> [u8; 15] {
+    let mut bytes = [0; 15];
+    getrandom::fill(&mut bytes).expect("the operating system has random bytes");
+    bytes
+}

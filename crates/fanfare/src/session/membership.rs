@@ -1,0 +1,202 @@
+//! Joining namespaces, leaving them, and the end.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use fanfare_proto::{
+    engineio::{CloseReason, Transport},
+    socketio::{self, Nsp},
+};
+use tracing::debug;
+
+use super::{Entry, Session, Stage, Step, Steps};
+use crate::{
+    admission::{Admission, Handshake, Refusal},
+    clock, frame,
+    inbox::{self, Item, Place},
+    namespace::Namespace,
+    reason::DisconnectReason,
+    socket::Socket,
+};
+
+impl Session {
+    pub(super) fn admit(
+        self: &Arc<Self>,
+        namespace: Arc<Namespace>,
+        auth: Option<Arc<str>>,
+        place: Place,
+    ) {
+        let Some(hook) = namespace.with_handlers(|handlers| handlers.admit.clone()) else {
+            return self.join(&namespace, Ok(Admission::anonymous()), auth, place);
+        };
+        let handshake = Handshake::new(self.clone(), namespace.nsp.clone(), auth.clone());
+        let session = self.clone();
+        inbox::run(place, async move {
+            let admitted = inbox::caught(|| hook(handshake)).await.unwrap_or_else(|_| {
+                tracing::error!(nsp = namespace.nsp.as_str(), "an admission hook panicked");
+                Err(Refusal::new(
+                    "the server failed to decide on this connection",
+                ))
+            });
+            session.join(&namespace, admitted, auth, Place::Here);
+        });
+    }
+
+    pub(super) fn join(
+        self: &Arc<Self>,
+        namespace: &Arc<Namespace>,
+        admitted: Result<Admission, Refusal>,
+        auth: Option<Arc<str>>,
+        place: Place,
+    ) {
+        let mut wake = crate::shard::Wake::Nobody;
+        let joined = self.update_at(place, |state, steps| {
+            let at = state
+                .entries
+                .iter()
+                .position(|entry| Arc::ptr_eq(&entry.namespace, namespace))?;
+            if !state.machine.is_open() {
+                state.entries.swap_remove(at);
+                return None;
+            }
+            let admission = match admitted {
+                Ok(admission) => admission,
+                Err(refusal) => {
+                    state.entries.swap_remove(at);
+                    steps.push(Step::Send(refused(&namespace.nsp, &refusal)));
+                    return None;
+                }
+            };
+            let id = self.server.new_socket_id();
+            let socket = Socket::new(id, self.clone(), namespace.clone(), admission, auth);
+            wake = namespace.join(&socket, &connected(&namespace.nsp, &socket));
+            state.join_by = None;
+            state.entries[at].stage = Stage::Joined(socket.clone());
+            self.push(&socket, Item::Connect, steps);
+            Some(socket)
+        });
+        self.shard.tell(wake);
+        if let Some(socket) = joined {
+            self.end_joining();
+            namespace.greet(&socket);
+        }
+    }
+
+    pub(super) fn end_joining(&self) {
+        if self.is_joining.swap(false, Ordering::AcqRel) {
+            self.server.end_joining(self.head.remote_addr());
+        }
+    }
+
+    /// Takes a socket that is out of `entries` out of everything else.
+    pub(super) fn leave(self: &Arc<Self>, socket: &Socket, reason: DisconnectReason, place: Place) {
+        debug!(nsp = socket.nsp(), id = %socket.id(), %reason, "a socket disconnected");
+        socket.namespace().leave(socket);
+        socket.acks().clear();
+        let max = socket.max_inbox_bytes();
+        socket.inbox().push(Item::Disconnect(reason), max);
+        inbox::serve(socket, place);
+    }
+
+    /// Disconnects one socket, on the application's behalf.
+    pub(crate) fn disconnect(self: &Arc<Self>, socket: &Socket, reason: DisconnectReason) {
+        self.update_at(Place::Task, |state, steps| {
+            let is_it = |entry: &Entry| matches!(&entry.stage, Stage::Joined(joined) if joined.is_same(socket));
+            if let Some(at) = state.entries.iter().position(is_it) {
+                let packet = socketio::Packet::Disconnect { nsp: socket.namespace().nsp.clone() };
+                state.entries.swap_remove(at);
+                if state.entries.is_empty() {
+                    state.join_by = Some(clock::now() + self.server.config.connect_timeout);
+                }
+                steps.push(Step::Send(frame::packet(&packet)));
+                steps.push(Step::Leave(socket.clone(), reason));
+            }
+        });
+    }
+
+    /// The socket that is in `namespace`, if one is.
+    pub(crate) fn socket_in(&self, namespace: &Namespace) -> Option<Socket> {
+        self.lock().joined(&namespace.nsp).cloned()
+    }
+
+    /// Disconnects all sockets, on the application's behalf, then closes the connection.
+    pub(crate) fn close(self: &Arc<Self>) {
+        let now = clock::now();
+        self.update_at(Place::Task, |state, steps| {
+            for entry in std::mem::take(&mut state.entries) {
+                if let Stage::Joined(socket) = entry.stage {
+                    let packet = socketio::Packet::Disconnect {
+                        nsp: entry.namespace.nsp.clone(),
+                    };
+                    steps.push(Step::Send(frame::packet(&packet)));
+                    steps.push(Step::Leave(
+                        socket,
+                        DisconnectReason::ServerNamespaceDisconnect,
+                    ));
+                }
+            }
+            state.machine.close(now);
+        });
+    }
+
+    /// Ends the session at once, whatever it still holds.
+    pub(crate) fn end(self: &Arc<Self>, reason: DisconnectReason) {
+        let close_reason = match reason {
+            DisconnectReason::ServerShuttingDown => CloseReason::ServerShuttingDown,
+            DisconnectReason::TransportClose => CloseReason::TransportClose,
+            DisconnectReason::TransportError => CloseReason::TransportError,
+            DisconnectReason::PingTimeout => CloseReason::PingTimeout,
+            DisconnectReason::ParseError => CloseReason::ParseError,
+            DisconnectReason::ForcedClose
+            | DisconnectReason::ClientNamespaceDisconnect
+            | DisconnectReason::ServerNamespaceDisconnect
+            | DisconnectReason::SlowReader => CloseReason::ForcedClose,
+        };
+        self.update_at(Place::Task, |state, steps| {
+            state.leave_all(reason, steps);
+            if reason == DisconnectReason::ServerShuttingDown
+                && state.machine.transport() == Transport::WebSocket
+            {
+                steps.push(Step::CloseTransport);
+            }
+            state.machine.abort(close_reason);
+        });
+    }
+
+    /// Puts `item` into the socket's inbox, in the order in which things happen to the session.
+    pub(super) fn push(&self, socket: &Socket, item: Item, steps: &mut Steps) {
+        if socket.inbox().push(item, socket.max_inbox_bytes()) {
+            self.n_full.fetch_add(1, Ordering::AcqRel);
+        }
+        steps.push(Step::Serve(socket.clone()));
+    }
+
+    /// An inbox that was full has room again.
+    pub(crate) fn resume_reading(self: &Arc<Self>) {
+        if self.n_full.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let now = clock::now();
+            self.lock().machine.defer_pong(now);
+            self.wake.notify_waiters();
+            self.wake.notify_one();
+        }
+    }
+
+    /// Whether the session may be read: no inbox is full.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.n_full.load(Ordering::Acquire) == 0
+    }
+}
+
+fn connected(nsp: &Nsp, socket: &Socket) -> Vec<u8> {
+    let data = Some(format!(r#"{{"sid":"{}"}}"#, socket.id()));
+    frame::packet(&socketio::Packet::Connect {
+        nsp: nsp.clone(),
+        data,
+    })
+}
+
+pub(super) fn refused(nsp: &Nsp, refusal: &Refusal) -> Vec<u8> {
+    frame::packet(&socketio::Packet::ConnectError {
+        nsp: nsp.clone(),
+        data: Some(refusal.to_json()),
+    })
+}

@@ -1,0 +1,348 @@
+//! Session: one Engine.IO session and its sockets, from its first request to its end.
+//!
+//! ```text
+//! bytes -> transport -> handle_* -> [state: machine, assembly, entries] -> steps -> carry_out
+//! ```
+//! Everything is decided under `state`; what that asks of the rest of the house is carried out
+//! after the lock is released, in the same order.
+
+mod incoming;
+mod membership;
+mod outgoing;
+mod packets;
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize},
+    },
+    time::Instant,
+};
+
+use fanfare_proto::{
+    engineio::{self, CloseReason, Output, Packet, Sid, Transport},
+    socketio::{Assembly, Nsp},
+};
+use smallvec::SmallVec;
+use tokio::sync::{Notify, mpsc, oneshot};
+use tracing::debug;
+
+use crate::{
+    args::RawArgs,
+    clock, engine, frame,
+    head::Head,
+    inbox::{self, Place},
+    namespace::Namespace,
+    outbox::{Outbox, Sink},
+    reason::DisconnectReason,
+    server::Server,
+    shard::{Shard, SlotId},
+    socket::Socket,
+};
+
+/// One Engine.IO session, the same object through an upgrade.
+pub(crate) struct Session {
+    pub(crate) sid: Sid,
+    pub(crate) server: Arc<Server>,
+    pub(crate) shard: Arc<Shard>,
+    pub(crate) slot: SlotId,
+    pub(crate) head: Head,
+    state: Mutex<State>,
+    out: Mutex<Outbox>,
+    /// Tells the session's task to look after the outbox, the inbox, or its end.
+    pub(crate) wake: Notify,
+    /// Sockets whose inbox is full: the session is not read while there are any.
+    n_full: AtomicUsize,
+    /// Whether the address's count of sessions that have not joined still has this one in it.
+    is_joining: AtomicBool,
+    /// What the client takes on WebSocket.
+    pub(crate) binary: BinaryForm,
+}
+
+/// How a session begins.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Opening {
+    Polling,
+    WebSocket(BinaryForm),
+}
+
+/// How a client wants binary messages on WebSocket.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum BinaryForm {
+    /// As binary frames.
+    Frames,
+    /// As base64 in text frames, because it asked so by `b64`.
+    Base64,
+}
+
+struct State {
+    machine: engineio::Session,
+    assembly: Assembly,
+    entries: SmallVec<[Entry; 1]>,
+    /// The deadline that stands in the shard's heap; `None` once the session is over.
+    armed: Option<Instant>,
+    /// Until when a namespace must be joined.
+    join_by: Option<Instant>,
+    /// The task of an upgrade's WebSocket, while the upgrade is not done.
+    candidate: Option<mpsc::Sender<ProbeCommand>>,
+}
+
+/// A namespace that the session is in, or about to be.
+struct Entry {
+    namespace: Arc<Namespace>,
+    stage: Stage,
+}
+
+enum Stage {
+    /// The admission hook has not answered yet.
+    Joining,
+    /// Counted. Whoever takes the socket out of here takes it out of the count, once.
+    Joined(Socket),
+}
+
+/// What the task of an upgrade's WebSocket has to do.
+#[derive(Debug)]
+pub(crate) enum ProbeCommand {
+    Send(Vec<u8>),
+    Drop,
+}
+
+/// What has to be done once `state` is released.
+enum Step {
+    Control(Packet),
+    Probe(ProbeCommand, mpsc::Sender<ProbeCommand>),
+    AnswerPoll(&'static str),
+    Upgraded,
+    Admit(Arc<Namespace>, Option<Arc<str>>),
+    Send(Vec<u8>),
+    Raw(engineio::Message),
+    Serve(Socket),
+    Answer(oneshot::Sender<RawArgs>, RawArgs),
+    Leave(Socket, DisconnectReason),
+    CloseTransport,
+    Over(CloseReason),
+}
+
+type Steps = SmallVec<[Step; 2]>;
+
+impl Session {
+    pub(crate) fn new(
+        sid: Sid,
+        server: Arc<Server>,
+        shard: Arc<Shard>,
+        slot: SlotId,
+        head: Head,
+        opening: Opening,
+    ) -> Self {
+        let now = clock::now();
+        let config = &server.config;
+        let (transport, sink, binary) = match opening {
+            Opening::Polling => (Transport::Polling, Sink::Polling(None), BinaryForm::Frames),
+            Opening::WebSocket(binary) => (Transport::WebSocket, Sink::Task, binary),
+        };
+        let machine = engineio::Session::new(transport, &config.timing(), now);
+        let state = State {
+            machine,
+            assembly: Assembly::new(&config.limits.proto),
+            entries: SmallVec::new(),
+            armed: None,
+            join_by: config
+                .engine
+                .is_none()
+                .then(|| now + config.connect_timeout),
+            candidate: None,
+        };
+        Self {
+            sid,
+            shard,
+            slot,
+            head,
+            state: Mutex::new(state),
+            out: Mutex::new(Outbox::new(sink)),
+            wake: Notify::new(),
+            n_full: AtomicUsize::new(0),
+            is_joining: AtomicBool::new(true),
+            binary,
+            server,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Applies `change` to the state, then does what follows from it.
+    fn update<T>(self: &Arc<Self>, change: impl FnOnce(&mut State, &mut Steps) -> T) -> T {
+        self.update_at(Place::Here, change)
+    }
+
+    fn update_at<T>(
+        self: &Arc<Self>,
+        place: Place,
+        change: impl FnOnce(&mut State, &mut Steps) -> T,
+    ) -> T {
+        let mut steps = Steps::new();
+        let (result, arm) = {
+            let mut state = self.lock();
+            let result = change(&mut state, &mut steps);
+            self.drain(&mut state, &mut steps);
+            (result, state.rearm())
+        };
+        if let Some(at) = arm {
+            self.arm(at);
+        }
+        for step in steps {
+            self.carry_out(step, place);
+        }
+        result
+    }
+
+    fn drain(self: &Arc<Self>, state: &mut State, steps: &mut Steps) {
+        while let Some(output) = state.machine.poll_output() {
+            match output {
+                Output::Send(packet) => steps.push(Step::Control(packet)),
+                Output::SendProbe(packet) => {
+                    let command = ProbeCommand::Send(frame::engine_packet(&packet));
+                    steps.extend(
+                        state
+                            .candidate
+                            .clone()
+                            .map(|probe| Step::Probe(command, probe)),
+                    );
+                }
+                Output::AnswerPoll(answer) => steps.push(Step::AnswerPoll(answer.as_str())),
+                Output::DropProbe => {
+                    steps.extend(
+                        state
+                            .candidate
+                            .take()
+                            .map(|probe| Step::Probe(ProbeCommand::Drop, probe)),
+                    );
+                }
+                Output::Upgraded => {
+                    state.candidate = None;
+                    steps.push(Step::Upgraded);
+                }
+                Output::Message(message) if self.server.config.engine.is_some() => {
+                    steps.push(Step::Raw(message));
+                }
+                Output::Message(message) => self.handle_message(state, message, steps),
+                Output::CloseTransport => {
+                    state.leave_all(DisconnectReason::ForcedClose, steps);
+                    steps.push(Step::CloseTransport);
+                }
+                Output::Closed(reason) => {
+                    state.leave_all(reason.into(), steps);
+                    steps.push(Step::Over(reason));
+                }
+            }
+        }
+    }
+
+    fn carry_out(self: &Arc<Self>, step: Step, place: Place) {
+        match step {
+            Step::Control(packet) => self.send_control(&frame::engine_packet(&packet)),
+            // A probe's channel is full or gone only when its connection is about to end.
+            Step::Probe(command, to) => drop(to.try_send(command)),
+            Step::AnswerPoll(payload) => {
+                if let Some(to) = self.outbox().take_poll() {
+                    let frames = payload
+                        .split('\u{1e}')
+                        .map(|packet| engine_frame(packet).into())
+                        .collect();
+                    // The request may be gone already.
+                    let _ = to.send(frames);
+                }
+            }
+            // The WebSocket's task has its stream, and takes over from here.
+            Step::Upgraded => self.outbox().upgrade(),
+            Step::Admit(namespace, auth) => self.admit(namespace, auth, place),
+            Step::Send(frame) => self.send(&frame),
+            Step::Raw(message) => engine::handle(self, message),
+            Step::Serve(socket) => inbox::serve(&socket, place),
+            // Nobody may wait for the answer any more.
+            Step::Answer(to, args) => drop(to.send(args)),
+            Step::Leave(socket, reason) => self.leave(&socket, reason, place),
+            Step::CloseTransport => {
+                self.shard
+                    .tell_after(|turn| turn.free_slot_after(self.slot, &frame::close()));
+            }
+            Step::Over(reason) => self.over(reason),
+        }
+    }
+
+    fn over(self: &Arc<Self>, reason: CloseReason) {
+        debug!(sid = ?self.sid, reason = reason.as_str(), "a session is over");
+        self.server.forget(self);
+        self.end_joining();
+        let is_flushing = {
+            let mut turn = self.shard.lock();
+            let is_flushing = turn.is_leaving(self.slot);
+            if !is_flushing {
+                turn.free_slot(self.slot);
+            }
+            is_flushing
+        };
+        if !is_flushing {
+            self.finish();
+        }
+    }
+
+    /// Nothing more is queued: what the outbox holds is the end of it.
+    pub(crate) fn finish(&self) {
+        self.outbox().end();
+        self.wake.notify_one();
+    }
+}
+
+impl State {
+    fn joined(&self, nsp: &Nsp) -> Option<&Socket> {
+        self.entries
+            .iter()
+            .find(|entry| entry.namespace.nsp == *nsp)
+            .and_then(|entry| match &entry.stage {
+                Stage::Joined(socket) => Some(socket),
+                Stage::Joining => None,
+            })
+    }
+
+    fn leave_all(&mut self, reason: DisconnectReason, steps: &mut Steps) {
+        for entry in std::mem::take(&mut self.entries) {
+            match entry.stage {
+                Stage::Joined(socket) => steps.push(Step::Leave(socket, reason)),
+                Stage::Joining => {}
+            }
+        }
+    }
+
+    /// The deadline that has to be put into the heap, if one has.
+    fn rearm(&mut self) -> Option<Instant> {
+        let next = self.machine.poll_timeout()?;
+        let next = self.join_by.map_or(next, |join_by| join_by.min(next));
+        if self.armed.is_some_and(|armed| armed <= next) {
+            return None;
+        }
+        self.armed = Some(next);
+        Some(next)
+    }
+}
+
+impl Entry {
+    fn is_joined(&self, nsp: &Nsp) -> bool {
+        self.namespace.nsp == *nsp && matches!(self.stage, Stage::Joined(_))
+    }
+}
+
+fn engine_frame(packet: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    fanfare_proto::websocket::encode_frame(
+        &mut out,
+        fanfare_proto::websocket::OpCode::Text,
+        &[packet.as_bytes()],
+    );
+    out
+}

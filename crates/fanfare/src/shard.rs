@@ -1,0 +1,543 @@
+//! Shard: a share of the sessions, what they are to be sent in this turn, and when they are due.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::BytesMut;
+use roaring::RoaringBitmap;
+use tokio::sync::Notify;
+
+use crate::{
+    broadcast::Select,
+    emitted::{Part, Turn},
+    flusher::{self, Pass},
+    ranges::{Lane, LatestKey, Range, Ranges},
+    session::Session,
+    socket::SocketId,
+};
+
+/// A share of the sessions. One flusher task belongs to it.
+pub(crate) struct Shard {
+    turn: Mutex<ShardTurn>,
+    /// The pass under way. Whoever holds it may write to this shard's sessions, so passes never
+    /// overlap; taken before any session's locks, never while one is held.
+    pub(super) pass: Mutex<Pass>,
+    pub(crate) wake: Notify,
+    last_pass_micros: AtomicU64,
+}
+
+/// Everything behind the shard's lock.
+pub(crate) struct ShardTurn {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    open: BytesMut,
+    private: BytesMut,
+    dirty: Vec<u32>,
+    report: Arc<Turn>,
+    superseded: Vec<(u32, usize)>,
+    /// Indexed by the namespace's number.
+    members: Vec<Members>,
+    deadlines: BinaryHeap<Reverse<Deadline>>,
+    is_closed: bool,
+}
+
+/// Names a session within its shard, for as long as it has the slot.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct SlotId {
+    index: u32,
+    generation: u32,
+}
+
+#[derive(Default)]
+struct Slot {
+    session: Option<Arc<Session>>,
+    generation: u32,
+    ranges: Ranges,
+    is_leaving: bool,
+}
+
+/// Who of this shard is in a namespace, and in which of its rooms.
+#[derive(Default)]
+struct Members {
+    all: RoaringBitmap,
+    rooms: HashMap<Arc<str>, RoaringBitmap>,
+    rooms_of: HashMap<u32, Vec<Arc<str>>>,
+    by_id: HashMap<SocketId, u32>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Deadline {
+    at: Instant,
+    slot: SlotId,
+}
+
+/// What one session gets in a pass.
+pub(crate) struct Work {
+    pub(crate) session: Arc<Session>,
+    pub(crate) ranges: Ranges,
+    /// The session's slot is free again: nothing follows.
+    pub(crate) is_last: bool,
+}
+
+impl Shard {
+    pub(crate) fn new() -> Self {
+        Self {
+            turn: Mutex::new(ShardTurn {
+                slots: Vec::new(),
+                free: Vec::new(),
+                open: BytesMut::new(),
+                private: BytesMut::new(),
+                dirty: Vec::new(),
+                report: Arc::default(),
+                superseded: Vec::new(),
+                members: Vec::new(),
+                deadlines: BinaryHeap::new(),
+                is_closed: false,
+            }),
+            pass: Mutex::default(),
+            wake: Notify::new(),
+            last_pass_micros: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, ShardTurn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long the last pass took.
+    pub(crate) fn last_pass(&self) -> Duration {
+        Duration::from_micros(self.last_pass_micros.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn set_last_pass(&self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.last_pass_micros.store(micros, Ordering::Relaxed);
+    }
+
+    /// Tells whoever has to act on an emit. Never with a lock of ours held.
+    pub(crate) fn tell(&self, wake: Wake) {
+        match wake {
+            Wake::Nobody => {}
+            Wake::Flusher => self.wake.notify_one(),
+            Wake::Overfull => flusher::write_out_now(self),
+        }
+    }
+
+    /// Sends something, then tells whoever has to act on it.
+    pub(crate) fn tell_after(&self, send: impl FnOnce(&mut ShardTurn) -> Wake) {
+        let wake = send(&mut self.lock());
+        self.tell(wake);
+    }
+
+    /// The flusher ends after its next pass.
+    pub(crate) fn close(&self) {
+        self.lock().is_closed = true;
+        self.wake.notify_one();
+    }
+}
+
+impl ShardTurn {
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// Gives a new session its slot.
+    pub(crate) fn open_slot(&mut self, build: impl FnOnce(SlotId) -> Arc<Session>) -> Arc<Session> {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            u32::try_from(self.slots.len() - 1).expect("sessions are bounded by open files")
+        });
+        let slot = &mut self.slots[index as usize];
+        let session = build(SlotId {
+            index,
+            generation: slot.generation,
+        });
+        slot.session = Some(session.clone());
+        session
+    }
+
+    /// Nothing more is sent through the slot, not even what the turn holds for it.
+    pub(crate) fn free_slot(&mut self, id: SlotId) {
+        if self.slot(id).is_some() {
+            self.take_slot(id.index);
+        }
+    }
+
+    /// Whether the slot's last frame is on its way.
+    pub(crate) fn is_leaving(&mut self, id: SlotId) -> bool {
+        self.slot(id).is_some_and(|slot| slot.is_leaving)
+    }
+
+    /// Sends `frame` behind all else, and frees the slot after that.
+    pub(crate) fn free_slot_after(&mut self, id: SlotId, frame: &[u8]) -> Wake {
+        let wake = self.push_private(id, frame, None);
+        if let Some(slot) = self.slot(id) {
+            slot.is_leaving = true;
+        }
+        wake
+    }
+
+    /// Sends `frame` to one session.
+    pub(crate) fn push_private(
+        &mut self,
+        id: SlotId,
+        frame: &[u8],
+        latest: Option<LatestKey>,
+    ) -> Wake {
+        if self.slot(id).is_none_or(|slot| slot.is_leaving) {
+            return Wake::Nobody;
+        }
+        let start = offset(self.private.len());
+        self.private.extend_from_slice(frame);
+        let range = Range {
+            lane: Lane::Private,
+            start,
+            end: offset(self.private.len()),
+            latest,
+        };
+        let was_clean = self.dirty.is_empty();
+        widen(&mut self.slots, &mut self.dirty, id.index, range);
+        Wake::after(was_clean, self.private.len())
+    }
+
+    /// Sends `frames` to one member of a namespace.
+    pub(crate) fn push_to_member(
+        &mut self,
+        slot: SlotId,
+        namespace: usize,
+        id: SocketId,
+        frames: &[u8],
+    ) -> Wake {
+        match self.is_member(namespace, id) {
+            true => self.push_private(slot, frames, None),
+            false => Wake::Nobody,
+        }
+    }
+
+    pub(crate) fn is_member(&self, namespace: usize, id: SocketId) -> bool {
+        self.members
+            .get(namespace)
+            .is_some_and(|members| members.by_id.contains_key(&id))
+    }
+
+    /// Sends `frame` to everyone of this shard whom `select` names.
+    pub(crate) fn push_broadcast(
+        &mut self,
+        frame: &[u8],
+        namespace: usize,
+        select: &Select,
+        latest: Option<LatestKey>,
+    ) -> Option<(Part, Wake)> {
+        let members = self.members.get(namespace)?;
+        let start = offset(self.open.len());
+        self.open.extend_from_slice(frame);
+        let range = Range {
+            lane: Lane::Open,
+            start,
+            end: offset(self.open.len()),
+            latest,
+        };
+        let was_clean = self.dirty.is_empty();
+        let mut receivers = 0;
+        let mut send = |slot: u32| {
+            receivers += 1;
+            if let Some(older) = widen(&mut self.slots, &mut self.dirty, slot, range) {
+                match self
+                    .superseded
+                    .iter_mut()
+                    .find(|(start, _)| *start == older.start)
+                {
+                    Some((_, times)) => *times += 1,
+                    None => self.superseded.push((older.start, 1)),
+                }
+            }
+        };
+        members.for_each(select, &mut send);
+        if receivers == 0 {
+            self.open.truncate(start as usize);
+            return None;
+        }
+        let wake = Wake::after(was_clean, self.open.len());
+        Some((
+            Part {
+                turn: self.report.clone(),
+                start,
+                end: range.end,
+                receivers,
+            },
+            wake,
+        ))
+    }
+
+    /// What is to be sent, and the buffers it lies in; the next turn begins.
+    pub(super) fn swap(&mut self, pass: &mut Pass) {
+        pass.begin(self.open.split().freeze(), self.private.split().freeze());
+        for index in std::mem::take(&mut self.dirty) {
+            let slot = &mut self.slots[index as usize];
+            let ranges = std::mem::take(&mut slot.ranges);
+            let Some(session) = slot.session.clone() else {
+                continue;
+            };
+            if ranges.is_empty() {
+                continue;
+            }
+            let is_last = slot.is_leaving;
+            if is_last {
+                self.take_slot(index);
+            }
+            pass.work.push(Work {
+                session,
+                ranges,
+                is_last,
+            });
+        }
+        pass.report = std::mem::take(&mut self.report);
+        pass.superseded = std::mem::take(&mut self.superseded);
+    }
+
+    /// Gives the buffers of a pass back for the next turn, unless they grew past use.
+    pub(super) fn recycle(&mut self, open: Option<BytesMut>, private: Option<BytesMut>) {
+        for (mine, spare) in [(&mut self.open, open), (&mut self.private, private)] {
+            if let Some(mut spare) = spare
+                && mine.is_empty()
+                && mine.capacity() < spare.capacity()
+                && spare.capacity() <= 2 * OPEN_BYTES
+            {
+                spare.clear();
+                *mine = spare;
+            }
+        }
+    }
+
+    /// Wakes the session not later than `at`.
+    pub(crate) fn arm(&mut self, slot: SlotId, at: Instant) {
+        self.deadlines.push(Reverse(Deadline { at, slot }));
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.peek().map(|Reverse(next)| next.at)
+    }
+
+    /// Takes a session whose deadline has come, and that deadline.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<(Arc<Session>, Instant)> {
+        while self.next_deadline().is_some_and(|at| at <= now) {
+            let Reverse(Deadline { at, slot }) = self.deadlines.pop()?;
+            if let Some(session) = self.slot(slot).and_then(|slot| slot.session.clone()) {
+                return Some((session, at));
+            }
+        }
+        None
+    }
+
+    pub(crate) fn sessions(&self) -> Vec<Arc<Session>> {
+        self.slots
+            .iter()
+            .filter_map(|slot| slot.session.clone())
+            .collect()
+    }
+
+    /// The socket is a member of the namespace from here on.
+    pub(crate) fn join_namespace(&mut self, slot: SlotId, namespace: usize, id: SocketId) {
+        if self.members.len() <= namespace {
+            self.members.resize_with(namespace + 1, Members::default);
+        }
+        let members = &mut self.members[namespace];
+        members.all.insert(slot.index);
+        members.by_id.insert(id, slot.index);
+    }
+
+    pub(crate) fn leave_namespace(&mut self, slot: SlotId, namespace: usize, id: SocketId) {
+        let Some(members) = self.members.get_mut(namespace) else {
+            return;
+        };
+        if members.by_id.remove(&id).is_none() {
+            return;
+        }
+        members.all.remove(slot.index);
+        for room in members.rooms_of.remove(&slot.index).unwrap_or_default() {
+            members.leave_room(slot.index, &room);
+        }
+    }
+
+    pub(crate) fn join_room(&mut self, slot: SlotId, namespace: usize, id: SocketId, room: &str) {
+        let Some(members) = self.members.get_mut(namespace) else {
+            return;
+        };
+        if !members.by_id.contains_key(&id) {
+            return;
+        }
+        let room: Arc<str> = match members.rooms.get_key_value(room) {
+            Some((room, _)) => room.clone(),
+            None => room.into(),
+        };
+        if members
+            .rooms
+            .entry(room.clone())
+            .or_default()
+            .insert(slot.index)
+        {
+            members.rooms_of.entry(slot.index).or_default().push(room);
+        }
+    }
+
+    pub(crate) fn leave_room(&mut self, slot: SlotId, namespace: usize, id: SocketId, room: &str) {
+        let Some(members) = self.members.get_mut(namespace) else {
+            return;
+        };
+        if !members.by_id.contains_key(&id) {
+            return;
+        }
+        members.leave_room(slot.index, room);
+        if let Some(rooms) = members.rooms_of.get_mut(&slot.index) {
+            rooms.retain(|joined| **joined != *room);
+            if rooms.is_empty() {
+                members.rooms_of.remove(&slot.index);
+            }
+        }
+    }
+
+    pub(crate) fn rooms_of(&self, slot: SlotId, namespace: usize, id: SocketId) -> Vec<Arc<str>> {
+        self.members
+            .get(namespace)
+            .filter(|members| members.by_id.contains_key(&id))
+            .and_then(|members| members.rooms_of.get(&slot.index).cloned())
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn count(&self, namespace: usize, select: &Select) -> usize {
+        let Some(members) = self.members.get(namespace) else {
+            return 0;
+        };
+        let mut receivers = 0;
+        match select.only_room().and_then(|room| members.rooms.get(room)) {
+            Some(room) => receivers = usize::try_from(room.len()).unwrap_or(usize::MAX),
+            None => members.for_each(select, |_| receivers += 1),
+        }
+        receivers
+    }
+
+    /// The sessions whom `select` names, for operations on sockets.
+    pub(crate) fn select(&self, namespace: usize, select: &Select) -> Vec<Arc<Session>> {
+        let mut sessions = Vec::new();
+        if let Some(members) = self.members.get(namespace) {
+            members.for_each(select, |slot| {
+                sessions.extend(self.slots[slot as usize].session.clone());
+            });
+        }
+        sessions
+    }
+
+    fn slot(&mut self, id: SlotId) -> Option<&mut Slot> {
+        self.slots
+            .get_mut(id.index as usize)
+            .filter(|slot| slot.generation == id.generation && slot.session.is_some())
+    }
+
+    fn take_slot(&mut self, index: u32) {
+        let slot = &mut self.slots[index as usize];
+        *slot = Slot {
+            generation: slot.generation.wrapping_add(1),
+            ..Slot::default()
+        };
+        self.free.push(index);
+    }
+}
+
+impl Members {
+    /// Calls `send` once for each member whom `select` names.
+    fn for_each(&self, select: &Select, mut send: impl FnMut(u32)) {
+        if select.rooms.is_empty() && select.except.is_empty() {
+            let skip = select.but.and_then(|id| self.by_id.get(&id).copied());
+            self.all
+                .iter()
+                .filter(|slot| Some(*slot) != skip)
+                .for_each(send);
+            return;
+        }
+        let mut receivers = match select.rooms.is_empty() {
+            true => self.all.clone(),
+            false => self.union(&select.rooms),
+        };
+        receivers -= self.union(&select.except);
+        if let Some(slot) = select.but.and_then(|id| self.by_id.get(&id)) {
+            receivers.remove(*slot);
+        }
+        for slot in receivers {
+            send(slot);
+        }
+    }
+
+    /// A socket's id names a room that holds just this socket.
+    fn union(&self, rooms: &[Arc<str>]) -> RoaringBitmap {
+        let mut union = RoaringBitmap::new();
+        for room in rooms {
+            if let Some(members) = self.rooms.get(room) {
+                union |= members;
+            }
+            if let Some(slot) = SocketId::parse(room).and_then(|id| self.by_id.get(&id)) {
+                union.insert(*slot);
+            }
+        }
+        union
+    }
+
+    fn leave_room(&mut self, slot: u32, room: &str) {
+        if let Some(members) = self.rooms.get_mut(room) {
+            members.remove(slot);
+            if members.is_empty() {
+                self.rooms.remove(room);
+            }
+        }
+    }
+}
+
+/// Who has to be told about an emit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Wake {
+    Nobody,
+    Flusher,
+    /// The turn's buffer is over its bound: whoever emits writes it out before going on.
+    Overfull,
+}
+
+impl Wake {
+    fn after(was_clean: bool, buffered_bytes: usize) -> Self {
+        match (was_clean, buffered_bytes > OPEN_BYTES) {
+            (_, true) => Self::Overfull,
+            (true, false) => Self::Flusher,
+            (false, false) => Self::Nobody,
+        }
+    }
+}
+
+fn widen(slots: &mut [Slot], dirty: &mut Vec<u32>, index: u32, range: Range) -> Option<Range> {
+    let slot = &mut slots[index as usize];
+    if slot.is_leaving {
+        return None;
+    }
+    if slot.ranges.is_empty() {
+        dirty.push(index);
+    }
+    match range.latest {
+        None => {
+            slot.ranges.push(range);
+            None
+        }
+        Some(_) => slot.ranges.push_latest(range),
+    }
+}
+
+fn offset(len: usize) -> u32 {
+    u32::try_from(len).expect("a turn's buffers are bounded by OPEN_BYTES and one event")
+}
+
+/// What a turn may gather before whoever emits has to write it out. 1 MiB: large enough that a
+/// pass pays for its system calls, small enough to stay in the processor's cache.
+const OPEN_BYTES: usize = 1024 * 1024;

@@ -1,0 +1,322 @@
+//! Socket: one client in one namespace, as handlers hold it.
+
+use std::{
+    any::Any,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use fanfare_proto::{engineio::Transport, socketio::AckId};
+use tokio::time::timeout;
+
+use crate::{
+    ack::{AckError, PendingAcks},
+    admission::{Admission, Handshake},
+    args::{FromArgs, IntoArgs},
+    broadcast::Broadcast,
+    emitted::EmitError,
+    frame,
+    handler::Handlers,
+    inbox::Inbox,
+    io::Io,
+    namespace::Namespace,
+    reason::DisconnectReason,
+    session::Session,
+};
+
+/// One client in one namespace. Cheap to clone; a clone that is kept does not keep the client
+/// connected, and what is sent to a disconnected socket goes nowhere.
+#[derive(Clone)]
+pub struct Socket(Arc<Inner>);
+
+struct Inner {
+    id: SocketId,
+    session: Arc<Session>,
+    namespace: Arc<Namespace>,
+    user: Option<Box<str>>,
+    data: Option<Arc<dyn Any + Send + Sync>>,
+    auth: Option<Arc<str>>,
+    acks: PendingAcks,
+    inbox: Mutex<Inbox>,
+}
+
+impl Socket {
+    pub(crate) fn new(
+        id: SocketId,
+        session: Arc<Session>,
+        namespace: Arc<Namespace>,
+        admission: Admission,
+        auth: Option<Arc<str>>,
+    ) -> Self {
+        let Admission { user, data } = admission;
+        Self(Arc::new(Inner {
+            id,
+            session,
+            namespace,
+            user,
+            data,
+            auth,
+            acks: PendingAcks::default(),
+            inbox: Mutex::default(),
+        }))
+    }
+
+    /// The socket's public id. It names a room that holds just this socket.
+    pub fn id(&self) -> SocketId {
+        self.0.id
+    }
+
+    /// The namespace's name, `/` for the main one.
+    pub fn nsp(&self) -> &str {
+        self.0.namespace.nsp.as_str()
+    }
+
+    /// The server, seen from the socket's namespace.
+    pub fn io(&self) -> Io {
+        Io::new_in(self.0.session.server.clone(), self.0.namespace.clone())
+    }
+
+    /// The user key that admission gave.
+    pub fn user(&self) -> Option<&str> {
+        self.0.user.as_deref()
+    }
+
+    /// The data that admission gave, if it is a `T`.
+    pub fn data<T: Any + Send + Sync>(&self) -> Option<&T> {
+        self.0.data.as_deref()?.downcast_ref()
+    }
+
+    /// What the socket came with.
+    pub fn handshake(&self) -> Handshake {
+        Handshake::new(
+            self.0.session.clone(),
+            self.0.namespace.nsp.clone(),
+            self.0.auth.clone(),
+        )
+    }
+
+    /// The transport that the socket's session uses just now.
+    pub fn transport(&self) -> Transport {
+        self.0.session.transport()
+    }
+
+    /// Whether the socket is connected: counted, and a receiver of broadcasts.
+    pub fn is_connected(&self) -> bool {
+        self.0
+            .session
+            .shard
+            .lock()
+            .is_member(self.0.namespace.number, self.id())
+    }
+
+    /// Sends an event to this socket. Takes its place in the order of all that the socket is sent
+    /// at once, never blocks on the network, and may be called with locks held.
+    pub fn emit(&self, event: &str, args: impl IntoArgs) {
+        if let Err(error) = self.send_event(event, None, args) {
+            tracing::error!(%error, "an event was not sent");
+        }
+    }
+
+    /// Sends an event, and waits for the client's answer. The event is sent at once, not when
+    /// the result is first awaited.
+    ///
+    /// # Errors
+    ///
+    /// [`AckError`] if no answer of type `T` comes within `patience`.
+    ///
+    /// # Cancel safety
+    ///
+    /// The event is sent in any case; an answer that comes after the drop is ignored.
+    pub fn emit_with_ack<T: FromArgs, A: IntoArgs>(
+        &self,
+        event: &str,
+        args: A,
+        patience: Duration,
+    ) -> impl Future<Output = Result<T, AckError>> + use<T, A> {
+        let id = self.0.namespace.next_ack_id();
+        let max = self.0.session.server.config.limits.max_pending_acks;
+        let answer = match self.is_connected() {
+            false => Err(AckError::Disconnected),
+            true => self
+                .0
+                .acks
+                .wait_for(id, max)
+                .map_err(AckError::TooManyPending),
+        };
+        let answer = answer.and_then(|answer| {
+            self.send_event(event, Some(id), args)?;
+            Ok(answer)
+        });
+        let socket = self.clone();
+        async move {
+            let answered = timeout(patience, answer?).await;
+            socket.0.acks.take(id);
+            match answered {
+                Ok(Ok(args)) => Ok(args.read()?),
+                Ok(Err(_)) => Err(AckError::Disconnected),
+                Err(_) => Err(AckError::Timeout),
+            }
+        }
+    }
+
+    /// Everyone in the namespace but this socket.
+    pub fn broadcast(&self) -> Broadcast {
+        Broadcast::new(self.io(), Some(self.id()))
+    }
+
+    /// The sockets of `room` but this one.
+    pub fn to(&self, room: impl AsRef<str>) -> Broadcast {
+        self.broadcast().to(room)
+    }
+
+    /// Everyone in the namespace but this socket and those of `room`.
+    pub fn except(&self, room: impl AsRef<str>) -> Broadcast {
+        self.broadcast().except(room)
+    }
+
+    /// Adds the socket to a room. Does nothing once it is disconnected.
+    pub fn join(&self, room: impl AsRef<str>) {
+        let (session, namespace) = (&self.0.session, &self.0.namespace);
+        session
+            .shard
+            .lock()
+            .join_room(session.slot, namespace.number, self.id(), room.as_ref());
+    }
+
+    /// Takes the socket out of a room.
+    pub fn leave(&self, room: impl AsRef<str>) {
+        let (session, namespace) = (&self.0.session, &self.0.namespace);
+        session
+            .shard
+            .lock()
+            .leave_room(session.slot, namespace.number, self.id(), room.as_ref());
+    }
+
+    /// The rooms that the socket is in, without the one of its own id. None once disconnected.
+    pub fn rooms(&self) -> Vec<String> {
+        let (session, namespace) = (&self.0.session, &self.0.namespace);
+        let rooms = session
+            .shard
+            .lock()
+            .rooms_of(session.slot, namespace.number, self.id());
+        rooms.iter().map(|room| String::from(&**room)).collect()
+    }
+
+    /// Disconnects the socket from its namespace; the connection and its other sockets stay.
+    pub fn disconnect(&self) {
+        self.0
+            .session
+            .disconnect(self, DisconnectReason::ServerNamespaceDisconnect);
+    }
+
+    /// Disconnects all sockets of this socket's connection, and closes it.
+    pub fn close(&self) {
+        self.0.session.close();
+    }
+
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.0.session
+    }
+
+    pub(crate) fn namespace(&self) -> &Arc<Namespace> {
+        &self.0.namespace
+    }
+
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(crate) fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.0.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn max_inbox_bytes(&self) -> usize {
+        self.0.session.server.config.limits.max_inbox_bytes
+    }
+
+    pub(crate) fn acks(&self) -> &PendingAcks {
+        &self.0.acks
+    }
+
+    pub(crate) fn handlers<T>(&self, choose: impl FnOnce(&Handlers) -> T) -> T {
+        self.0.namespace.with_handlers(choose)
+    }
+
+    pub(crate) fn send_ack(&self, id: AckId, args: impl IntoArgs) {
+        match frame::ack(&self.0.namespace.nsp, id, args) {
+            Ok(frame) => self.send_frames(&frame),
+            Err(error) => tracing::error!(%error, "an answer was not sent"),
+        }
+    }
+
+    fn send_event(
+        &self,
+        event: &str,
+        id: Option<AckId>,
+        args: impl IntoArgs,
+    ) -> Result<(), EmitError> {
+        let max = self.0.session.server.config.limits.proto.max_payload_bytes;
+        let frames = frame::event(&self.0.namespace.nsp, id, event, args, max)?;
+        self.send_frames(&frames);
+        Ok(())
+    }
+
+    fn send_frames(&self, frames: &[u8]) {
+        let (session, namespace) = (&self.0.session, &self.0.namespace);
+        let wake =
+            session
+                .shard
+                .lock()
+                .push_to_member(session.slot, namespace.number, self.id(), frames);
+        session.shard.tell(wake);
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("nsp", &self.nsp())
+            .field("id", &self.id())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A socket's public id: 20 characters, 120 random bits.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct SocketId([u8; 20]);
+
+impl SocketId {
+    pub(crate) fn new(random: [u8; 15]) -> Self {
+        let mut id = [0; 20];
+        data_encoding::BASE64URL.encode_mut(&random, &mut id);
+        Self(id)
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        text.as_bytes().try_into().ok().map(Self)
+    }
+
+    /// The id as clients know it.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for SocketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl AsRef<str> for SocketId {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Debug for SocketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SocketId({})", self.as_str())
+    }
+}

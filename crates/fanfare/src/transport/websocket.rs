@@ -1,0 +1,508 @@
+//! WebSocket: one task per connection. It reads; it writes only what the flusher could not.
+
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    io,
+    ops::ControlFlow,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use fanfare_proto::{
+    engineio::{CloseReason, Packet, Transport, Via},
+    websocket::{CloseFrame, Message, OpCode, Reader, Role, encode_frame},
+};
+use hyper::upgrade::{Parts, Upgraded};
+use hyper_util::{rt::TokioIo, server::conn::auto};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, Interest, ReadBuf},
+    net::TcpStream,
+    sync::mpsc,
+    time::timeout,
+};
+
+use crate::{
+    clock, frame,
+    session::{BinaryForm, ProbeCommand, Session},
+};
+
+/// What a WebSocket has been opened for.
+pub(crate) enum Purpose {
+    /// A session that began on it.
+    Session(Arc<Session>),
+    /// Taking over a session that is on polling.
+    Upgrade(Arc<Session>),
+    /// Nothing: it is closed at once, since its session can't be upgraded.
+    Nothing,
+}
+
+/// Serves an upgraded connection until it ends.
+pub(crate) async fn run(upgraded: Upgraded, purpose: Purpose) {
+    match into_tcp(upgraded) {
+        Ok((stream, leftover)) => {
+            let Some(mut link) = Link::open(stream, purpose, &leftover).await else {
+                return;
+            };
+            if link.session.binary == BinaryForm::Base64 {
+                serve_stream(&mut link).await;
+            } else {
+                let Link {
+                    stream,
+                    mut reader,
+                    session,
+                } = link;
+                let stream = Arc::new(stream);
+                session.outbox().take_over(&stream);
+                serve_tcp(&session, &stream, &mut reader).await;
+                drop(session);
+            }
+        }
+        Err(upgraded) => {
+            if let Some(mut link) = Link::open(TokioIo::new(upgraded), purpose, &[]).await {
+                serve_stream(&mut link).await;
+            }
+        }
+    }
+}
+
+/// The connection never became a WebSocket.
+pub(crate) fn lost(purpose: &Purpose, error: &hyper::Error) {
+    tracing::debug!(%error, "a handshake was not completed");
+    match purpose {
+        Purpose::Session(session) => {
+            session.handle_transport_closed(Via::WebSocket, CloseReason::TransportClose);
+        }
+        Purpose::Upgrade(_) | Purpose::Nothing => {}
+    }
+}
+
+/// The TCP stream under an upgraded connection, and what was read of it already.
+fn into_tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
+    match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(Parts { io, read_buf, .. }) => Ok((io.into_inner(), read_buf)),
+        Err(upgraded) => auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded)
+            .map(|auto::upgrade::Parts { io, read_buf, .. }| (io.into_inner(), read_buf)),
+    }
+}
+
+/// A stream that carries a session.
+struct Link<S> {
+    stream: S,
+    reader: Reader,
+    session: Arc<Session>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
+    /// Feeds what the handshake left over, and goes through an upgrade if there is one to go
+    /// through; `None` if nothing came of it.
+    async fn open(mut stream: S, purpose: Purpose, leftover: &[u8]) -> Option<Self> {
+        match purpose {
+            Purpose::Session(session) => {
+                let mut reader = new_reader(&session);
+                match feed(&session, Via::WebSocket, &mut reader, leftover) {
+                    ControlFlow::Continue(()) => Some(Self {
+                        stream,
+                        reader,
+                        session,
+                    }),
+                    ControlFlow::Break(ending) => {
+                        session.handle_transport_closed(Via::WebSocket, ending.reason());
+                        close(&mut stream).await;
+                        None
+                    }
+                }
+            }
+            Purpose::Upgrade(session) => {
+                let reader = new_reader(&session);
+                let mut probe = Probe {
+                    stream,
+                    reader,
+                    session,
+                };
+                match probe.session.handle_probe() {
+                    Ok(commands) => probe.run(commands, leftover).await.then(|| {
+                        let Probe {
+                            stream,
+                            reader,
+                            session,
+                        } = probe;
+                        Self {
+                            stream,
+                            reader,
+                            session,
+                        }
+                    }),
+                    Err(_) => {
+                        close(&mut probe.stream).await;
+                        None
+                    }
+                }
+            }
+            Purpose::Nothing => {
+                close(&mut stream).await;
+                None
+            }
+        }
+    }
+}
+
+/// A stream that is to take a session over.
+struct Probe<S> {
+    stream: S,
+    reader: Reader,
+    session: Arc<Session>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Probe<S> {
+    /// Returns whether the session is on this stream now.
+    async fn run(&mut self, mut commands: mpsc::Receiver<ProbeCommand>, leftover: &[u8]) -> bool {
+        let mut fed = feed(&self.session, Via::Probe, &mut self.reader, leftover);
+        loop {
+            while let Ok(command) = commands.try_recv() {
+                match command {
+                    ProbeCommand::Send(frame) => {
+                        if self.stream.write_all(&frame).await.is_err() {
+                            fed = ControlFlow::Break(Ending::Lost(CloseReason::TransportClose));
+                        }
+                    }
+                    ProbeCommand::Drop => {
+                        close(&mut self.stream).await;
+                        return false;
+                    }
+                }
+            }
+            if commands.is_closed() && self.session.transport() == Transport::WebSocket {
+                return true;
+            }
+            if let ControlFlow::Break(ending) = fed {
+                self.session
+                    .handle_transport_closed(Via::Probe, ending.reason());
+                close(&mut self.stream).await;
+                return false;
+            }
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(ProbeCommand::Send(frame)) => drop(self.stream.write_all(&frame).await),
+                    Some(ProbeCommand::Drop) => {
+                        close(&mut self.stream).await;
+                        return false;
+                    }
+                    // The session dropped its end: it is upgraded, or over.
+                    None if self.session.transport() == Transport::WebSocket => return true,
+                    None => {
+                        close(&mut self.stream).await;
+                        return false;
+                    }
+                },
+                read = read(&mut self.stream, &self.session, Via::Probe, &mut self.reader) => fed = read,
+            }
+        }
+    }
+}
+
+fn new_reader(session: &Session) -> Reader {
+    Reader::new(Role::Server, &session.server.config.limits.proto)
+}
+
+/// Why a stream is read no further.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    Lost(CloseReason),
+    /// The session ended itself.
+    Over,
+}
+
+impl Ending {
+    fn reason(self) -> CloseReason {
+        match self {
+            Self::Lost(reason) => reason,
+            Self::Over => CloseReason::TransportClose,
+        }
+    }
+}
+
+/// Serves a session whose frames the flusher writes into `stream` itself.
+async fn serve_tcp(session: &Arc<Session>, stream: &Arc<TcpStream>, reader: &mut Reader) {
+    let ending = loop {
+        let woken = session.wake.notified();
+        let (is_waiting, is_ending) = {
+            let out = session.outbox();
+            (!out.is_empty(), out.is_ending())
+        };
+        if is_ending {
+            break Ending::Over;
+        }
+        let interest = match (session.is_readable(), is_waiting) {
+            (true, false) => Interest::READABLE,
+            (true, true) => Interest::READABLE | Interest::WRITABLE,
+            (false, true) => Interest::WRITABLE,
+            (false, false) => {
+                woken.await;
+                continue;
+            }
+        };
+        let ready = tokio::select! {
+            ready = stream.ready(interest) => ready,
+            () = woken => continue,
+        };
+        let Ok(ready) = ready else {
+            break Ending::Lost(CloseReason::TransportClose);
+        };
+        if is_waiting && ready.is_writable() && flush(session).is_err() {
+            break Ending::Lost(CloseReason::TransportClose);
+        }
+        if session.is_readable()
+            && (ready.is_readable() || ready.is_read_closed())
+            && let ControlFlow::Break(ending) = read_tcp(session, stream, reader)
+        {
+            break ending;
+        }
+    };
+    match ending {
+        Ending::Lost(reason) => {
+            session.handle_transport_closed(Via::WebSocket, reason);
+            session.outbox().close();
+        }
+        Ending::Over => {
+            let _ = timeout(CLOSING, finish_tcp(session, stream)).await;
+            session.outbox().close();
+        }
+    }
+}
+
+/// Writes the rest, then waits for the client to close its side: closing first with bytes
+/// unread would cost the client what it has not read yet.
+async fn finish_tcp(session: &Session, stream: &TcpStream) -> io::Result<()> {
+    while !session.outbox().is_empty() {
+        stream.writable().await?;
+        session.outbox().flush(clock::now())?;
+    }
+    socket2::SockRef::from(stream).shutdown(std::net::Shutdown::Write)?;
+    let mut rest = [0; 512];
+    loop {
+        stream.readable().await?;
+        match stream.try_read(&mut rest) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn flush(session: &Session) -> io::Result<()> {
+    let is_deferred = {
+        let mut out = session.outbox();
+        out.flush(clock::now())? && out.take_ping_progress()
+    };
+    if is_deferred {
+        session.defer_pong();
+    }
+    Ok(())
+}
+
+fn read_tcp(
+    session: &Arc<Session>,
+    stream: &TcpStream,
+    reader: &mut Reader,
+) -> ControlFlow<Ending> {
+    with_buffer(|buffer| {
+        for _ in 0..READS_PER_WAKE {
+            match stream.try_read(buffer) {
+                Ok(0) => return ControlFlow::Break(Ending::Lost(CloseReason::TransportClose)),
+                Ok(n) => feed(session, Via::WebSocket, reader, &buffer[..n])?,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => return ControlFlow::Break(Ending::Lost(CloseReason::TransportClose)),
+            }
+            if !session.is_readable() {
+                break;
+            }
+        }
+        ControlFlow::Continue(())
+    })
+}
+
+/// Serves a session over a stream of any kind, which this task alone reads and writes.
+async fn serve_stream<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<S>) {
+    let Link {
+        stream,
+        reader,
+        session,
+    } = link;
+    let (mut input, mut output) = tokio::io::split(stream);
+    let mut writing = pin!(write_all(session, &mut output));
+    let ending = loop {
+        let woken = session.wake.notified();
+        if !session.is_readable() {
+            tokio::select! {
+                _ = &mut writing => break Ending::Over,
+                () = woken => {}
+            }
+            continue;
+        }
+        tokio::select! {
+            written = &mut writing => match written {
+                Ok(()) => break Ending::Over,
+                Err(_) => break Ending::Lost(CloseReason::TransportClose),
+            },
+            read = read(&mut input, session, Via::WebSocket, reader) => {
+                if let ControlFlow::Break(ending) = read {
+                    break ending;
+                }
+            }
+        }
+    };
+    if let Ending::Lost(reason) = ending {
+        session.handle_transport_closed(Via::WebSocket, reason);
+    }
+    session.outbox().close();
+}
+
+/// Writes what comes into the outbox, until nothing follows.
+async fn write_all(
+    session: &Arc<Session>,
+    output: &mut (impl AsyncWrite + Unpin),
+) -> io::Result<()> {
+    loop {
+        let woken = session.wake.notified();
+        let (frames, is_ending) = {
+            let mut out = session.outbox();
+            (out.take_for_task(), out.is_ending())
+        };
+        if frames.is_empty() && is_ending {
+            let _ = timeout(CLOSING, output.shutdown()).await;
+            return Ok(());
+        }
+        if frames.is_empty() {
+            woken.await;
+            continue;
+        }
+        for frames in frames {
+            let frames = match session.binary {
+                BinaryForm::Frames => frames,
+                BinaryForm::Base64 => frame::without_binary(&frames).into(),
+            };
+            output.write_all(&frames).await?;
+        }
+        output.flush().await?;
+        session.outbox().task_has_written(clock::now());
+        session.defer_pong();
+    }
+}
+
+async fn read(
+    stream: &mut (impl AsyncRead + Unpin),
+    session: &Arc<Session>,
+    via: Via,
+    reader: &mut Reader,
+) -> ControlFlow<Ending> {
+    poll_fn(|context| {
+        with_buffer(|buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            Poll::Ready(
+                match ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer)) {
+                    Ok(()) if buffer.filled().is_empty() => {
+                        ControlFlow::Break(Ending::Lost(CloseReason::TransportClose))
+                    }
+                    Ok(()) => feed(session, via, reader, buffer.filled()),
+                    Err(_) => ControlFlow::Break(Ending::Lost(CloseReason::TransportClose)),
+                },
+            )
+        })
+    })
+    .await
+}
+
+/// Hands all messages on that `bytes` complete.
+fn feed(
+    session: &Arc<Session>,
+    via: Via,
+    reader: &mut Reader,
+    mut bytes: &[u8],
+) -> ControlFlow<Ending> {
+    loop {
+        match reader.read(&mut bytes) {
+            Ok(Some(message)) => handle(session, via, message)?,
+            Ok(None) => return ControlFlow::Continue(()),
+            Err(violation) => {
+                tracing::debug!(sid = ?session.sid, %violation, "a client broke RFC 6455");
+                let mut payload = Vec::new();
+                CloseFrame {
+                    code: violation.close_code(),
+                    reason: String::new(),
+                }
+                .encode(&mut payload);
+                send_close(session, via, &payload);
+                return ControlFlow::Break(Ending::Lost(CloseReason::TransportError));
+            }
+        }
+    }
+}
+
+fn handle(session: &Arc<Session>, via: Via, message: Message) -> ControlFlow<Ending> {
+    match message {
+        Message::Text(text) => match Packet::decode_text(&text) {
+            Ok(packet) => session.handle_packet(via, packet),
+            Err(violation) => session.handle_violation(via, violation),
+        },
+        Message::Binary(data) => session.handle_packet(via, Packet::decode_binary(data)),
+        Message::Ping(data) => {
+            if via == Via::WebSocket {
+                let mut pong = Vec::new();
+                encode_frame(&mut pong, OpCode::Pong, &[&data]);
+                session.send_control(&pong);
+            }
+        }
+        Message::Pong(_) => {}
+        Message::Close(_) => {
+            send_close(session, via, &[]);
+            return ControlFlow::Break(Ending::Lost(CloseReason::TransportClose));
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+/// Says goodbye, if the stream takes it at once.
+fn send_close(session: &Arc<Session>, via: Via, payload: &[u8]) {
+    if via == Via::WebSocket {
+        let mut close = Vec::new();
+        encode_frame(&mut close, OpCode::Close, &[payload]);
+        session.send_control(&close);
+    }
+}
+
+/// Closes a WebSocket that carries no session: an empty Close frame, then the end.
+async fn close(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    let closing = async {
+        stream.write_all(&frame::close()).await?;
+        stream.shutdown().await?;
+        tokio::io::copy(stream, &mut tokio::io::sink()).await
+    };
+    let _ = timeout(CLOSING, closing).await;
+}
+
+/// Lends this thread's read buffer: an idle connection has none of its own.
+fn with_buffer<T>(read: impl FnOnce(&mut [u8]) -> T) -> T {
+    let mut buffer = BUFFER.take();
+    buffer.resize(READ_BYTES, 0);
+    let result = read(&mut buffer);
+    BUFFER.set(buffer);
+    result
+}
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Bytes of one read: the largest that a socket's buffer usually holds.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Reads before other tasks get the thread.
+const READS_PER_WAKE: usize = 16;
+
+/// How long a client may take to read the end and close its side.
+const CLOSING: Duration = Duration::from_secs(5);

@@ -1,5 +1,6 @@
 //! Engine.IO: its codecs, and each machine alone. The two together are in `pair`.
 
+mod client;
 mod codec;
 mod heartbeat;
 mod orders;

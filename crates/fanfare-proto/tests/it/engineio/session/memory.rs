@@ -22,6 +22,8 @@ fn an_idle_session_holds_no_heap() {
         sessions.push(Fixture::probed());
         sessions.push(Fixture::closing());
         for f in &mut sessions {
+            let _ = f.session.handle_probe(f.now);
+            f.receives(Via::Probe, "2probe");
             f.fires_next();
         }
     });

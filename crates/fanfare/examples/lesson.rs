@@ -11,7 +11,7 @@ use fanfare::{ClientBundle, Config, Io, Result};
 static COUNTER: Mutex<u64> = Mutex::new(0); // let currentUsers = 0;
 
 #[tokio::main]
-#[allow(non_snake_case, reason = "currentUsers is the lesson's own spelling")]
+#[expect(non_snake_case, reason = "currentUsers is the lesson's own spelling")]
 async fn main() -> Result<()> {
     let io = Io::with(config());
     // io.on('connection', socket => {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use fanfare_proto::{
-    engineio::{CloseReason, Transport},
+    engineio::CloseReason,
     socketio::{self, Nsp},
 };
 use tracing::debug;
@@ -153,11 +153,6 @@ impl Session {
         };
         self.update_at(Place::Task, |state, steps| {
             state.leave_all(reason, steps);
-            if reason == DisconnectReason::ServerShuttingDown
-                && state.machine.transport() == Transport::WebSocket
-            {
-                steps.push(Step::CloseTransport);
-            }
             state.machine.abort(close_reason);
         });
     }

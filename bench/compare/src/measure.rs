@@ -17,6 +17,14 @@ struct Metric {
     /// Where the figure stands in the report, as a JSON pointer.
     pointer: &'static str,
     unit: Unit,
+    compared: Compared,
+}
+
+/// Whether a column is followed by its ratio to the reference.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Compared {
+    Yes,
+    No,
 }
 
 /// How a figure is written.
@@ -34,21 +42,20 @@ enum Unit {
 
 /// The figures of all rounds, as a table.
 ///
-/// The first metric is the one that contestants are compared by: it is followed by its ratio to the reference.
 pub(crate) fn table(scenario: Scenario, names: &[&str], rounds: &[Round]) -> Table {
     let metrics = metrics(scenario);
     let mut header = vec!["server".to_owned()];
-    for (i, metric) in metrics.iter().enumerate() {
+    for metric in &metrics {
         header.push(metric.title.to_owned());
-        if i == 0 {
+        if metric.compared == Compared::Yes {
             header.push("ratio".to_owned());
         }
     }
     let rows = names.iter().enumerate().map(|(contestant, name)| {
         let mut cells = vec![(*name).to_owned()];
-        for (i, metric) in metrics.iter().enumerate() {
+        for metric in &metrics {
             cells.push(spread(&figures(metric, rounds, contestant), metric.unit));
-            if i == 0 {
+            if metric.compared == Compared::Yes {
                 cells.push(spread(&ratios(metric, rounds, contestant), Unit::Plain));
             }
         }
@@ -86,110 +93,58 @@ pub(crate) fn failures(names: &[&str], rounds: &[Round]) -> Vec<String> {
     failures
 }
 
-fn metrics(scenario: Scenario) -> &'static [Metric] {
+fn metrics(scenario: Scenario) -> Vec<Metric> {
     match scenario {
-        Scenario::Storm => &[
-            Metric {
-                title: "s until all saw all",
-                pointer: "/rise/wall_s",
-                unit: Unit::Plain,
-            },
-            Metric {
-                title: "CPU s",
-                pointer: "/rise/server_cpu_s",
-                unit: Unit::Plain,
-            },
-            Metric {
-                title: "messages",
-                pointer: "/rise/messages",
-                unit: Unit::Whole,
-            },
-            Metric {
-                title: "half cut, s",
-                pointer: "/fall/wall_s",
-                unit: Unit::Plain,
-            },
-            Metric {
-                title: "user time",
-                pointer: "/rise/server_user_share",
-                unit: Unit::Percent,
-            },
-            Metric {
-                title: "generator busy",
-                pointer: "/rise/generator_busy",
-                unit: Unit::Percent,
-            },
+        Scenario::Storm => vec![
+            Metric::new("s until all saw all", "/rise/wall_s", Unit::Plain).compared(),
+            Metric::new("CPU s", "/rise/server_cpu_s", Unit::Plain).compared(),
+            Metric::new("messages", "/rise/messages", Unit::Whole),
+            Metric::new("half cut, s", "/fall/wall_s", Unit::Plain),
+            Metric::new("user time", "/rise/server_user_share", Unit::Percent),
+            Metric::new("generator busy", "/rise/generator_busy", Unit::Percent),
         ],
-        Scenario::Paced => &[
-            Metric {
-                title: "CPU µs a delivery",
-                pointer: "/server_us_per_delivery",
-                unit: Unit::Plain,
-            },
-            Metric {
-                title: "ms until all have it",
-                pointer: "/median_us",
-                unit: Unit::Milliseconds,
-            },
-            Metric {
-                title: "p99, ms",
-                pointer: "/p99_us",
-                unit: Unit::Milliseconds,
-            },
-            Metric {
-                title: "user time",
-                pointer: "/server_user_share",
-                unit: Unit::Percent,
-            },
-            Metric {
-                title: "generator busy",
-                pointer: "/generator_busy",
-                unit: Unit::Percent,
-            },
+        Scenario::Paced => vec![
+            Metric::new("CPU µs a delivery", "/server_us_per_delivery", Unit::Plain).compared(),
+            Metric::new("ms until all have it", "/median_us", Unit::Milliseconds),
+            Metric::new("p99, ms", "/p99_us", Unit::Milliseconds),
+            Metric::new("user time", "/server_user_share", Unit::Percent),
+            Metric::new("generator busy", "/generator_busy", Unit::Percent),
         ],
-        Scenario::Burst => &[
-            Metric {
-                title: "CPU µs a delivery",
-                pointer: "/server_us_per_delivery",
-                unit: Unit::Plain,
-            },
-            Metric {
-                title: "wall s",
-                pointer: "/wall_s",
-                unit: Unit::Plain,
-            },
-            Metric {
-                title: "user time",
-                pointer: "/server_user_share",
-                unit: Unit::Percent,
-            },
-            Metric {
-                title: "generator busy",
-                pointer: "/generator_busy",
-                unit: Unit::Percent,
-            },
+        Scenario::Burst => vec![
+            Metric::new("CPU µs a delivery", "/server_us_per_delivery", Unit::Plain).compared(),
+            Metric::new("wall s", "/wall_s", Unit::Plain),
+            Metric::new("user time", "/server_user_share", Unit::Percent),
+            Metric::new("generator busy", "/generator_busy", Unit::Percent),
         ],
-        Scenario::Idle => &[
-            Metric {
-                title: "CPU µs a join",
-                pointer: "/server_us_per_join",
-                unit: Unit::Plain,
-            },
-            Metric {
-                title: "private bytes a client",
-                pointer: "/private_bytes_per_client",
-                unit: Unit::Whole,
-            },
-            Metric {
-                title: "user time",
-                pointer: "/server_user_share",
-                unit: Unit::Percent,
-            },
+        Scenario::Idle => vec![
+            Metric::new("CPU µs a join", "/server_us_per_join", Unit::Plain).compared(),
+            Metric::new(
+                "private bytes a client",
+                "/private_bytes_per_client",
+                Unit::Whole,
+            ),
+            Metric::new("user time", "/server_user_share", Unit::Percent),
         ],
     }
 }
 
 impl Metric {
+    fn new(title: &'static str, pointer: &'static str, unit: Unit) -> Self {
+        Self {
+            title,
+            pointer,
+            unit,
+            compared: Compared::No,
+        }
+    }
+
+    fn compared(self) -> Self {
+        Self {
+            compared: Compared::Yes,
+            ..self
+        }
+    }
+
     fn of(&self, report: &Value) -> Option<f64> {
         report.pointer(self.pointer)?.as_f64()
     }

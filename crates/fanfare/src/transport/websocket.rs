@@ -40,26 +40,19 @@ pub(crate) enum Purpose {
     Nothing,
 }
 
-/// Serves an upgraded connection until it ends.
+/// Serves an upgraded connection, in a task that holds no more than an idle one needs: what the
+/// handshake took is given back before.
 pub(crate) async fn run(upgraded: Upgraded, purpose: Purpose) {
     match into_tcp(upgraded) {
         Ok((stream, leftover)) => {
             let Some(mut link) = Link::open(stream, purpose, &leftover).await else {
                 return;
             };
-            if link.session.binary == BinaryForm::Base64 {
-                serve_stream(&mut link).await;
-            } else {
-                let Link {
-                    stream,
-                    mut reader,
-                    session,
-                } = link;
-                let stream = Arc::new(stream);
-                session.outbox().take_over(&stream);
-                serve_tcp(&session, &stream, &mut reader).await;
-                drop(session);
-            }
+            let tasks = link.session.server.tasks.clone();
+            match link.session.binary {
+                BinaryForm::Frames => tasks.spawn(serve_tcp(link)),
+                BinaryForm::Base64 => tasks.spawn(async move { serve_stream(&mut link).await }),
+            };
         }
         Err(upgraded) => {
             if let Some(mut link) = Link::open(TokioIo::new(upgraded), purpose, &[]).await {
@@ -226,7 +219,14 @@ impl Ending {
 }
 
 /// Serves a session whose frames the flusher writes into `stream` itself.
-async fn serve_tcp(session: &Arc<Session>, stream: &Arc<TcpStream>, reader: &mut Reader) {
+async fn serve_tcp(link: Link<TcpStream>) {
+    let Link {
+        stream,
+        mut reader,
+        session,
+    } = link;
+    let stream = Arc::new(stream);
+    session.outbox().take_over(&stream);
     let ending = loop {
         let woken = session.wake.notified();
         let (is_waiting, is_ending) = {
@@ -252,12 +252,12 @@ async fn serve_tcp(session: &Arc<Session>, stream: &Arc<TcpStream>, reader: &mut
         let Ok(ready) = ready else {
             break Ending::Lost(CloseReason::TransportClose);
         };
-        if is_waiting && ready.is_writable() && flush(session).is_err() {
+        if is_waiting && ready.is_writable() && flush(&session).is_err() {
             break Ending::Lost(CloseReason::TransportClose);
         }
         if session.is_readable()
             && (ready.is_readable() || ready.is_read_closed())
-            && let ControlFlow::Break(ending) = read_tcp(session, stream, reader)
+            && let ControlFlow::Break(ending) = read_tcp(&session, &stream, &mut reader)
         {
             break ending;
         }
@@ -268,7 +268,9 @@ async fn serve_tcp(session: &Arc<Session>, stream: &Arc<TcpStream>, reader: &mut
             session.outbox().close();
         }
         Ending::Over => {
-            let _ = timeout(CLOSING, finish_tcp(session, stream)).await;
+            let finishing = timeout(CLOSING, finish_tcp(&session, &stream));
+            // Boxed, so that the idle do not carry it. Late or not, it is over.
+            let _ = Box::pin(finishing).await;
             session.outbox().close();
         }
     }
@@ -282,10 +284,9 @@ async fn finish_tcp(session: &Session, stream: &TcpStream) -> io::Result<()> {
         session.outbox().flush(clock::now())?;
     }
     socket2::SockRef::from(stream).shutdown(std::net::Shutdown::Write)?;
-    let mut rest = [0; 512];
     loop {
         stream.readable().await?;
-        match stream.try_read(&mut rest) {
+        match with_buffer(|buffer| stream.try_read(buffer)) {
             Ok(0) => return Ok(()),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

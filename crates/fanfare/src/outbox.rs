@@ -294,6 +294,7 @@ impl Outbox {
             .unwrap_or_default()
     }
 
+    /// Keeps what was not written, as far as the bounds allow.
     fn queue(
         &mut self,
         ranges: &Ranges,
@@ -303,44 +304,38 @@ impl Outbox {
         delivery: &mut Delivery,
     ) {
         let was_waiting = self.waiting_bytes();
-        let in_flight = self.in_flight_bytes;
+        let max = config
+            .limits
+            .max_backlog_bytes
+            .saturating_sub(self.in_flight_bytes);
         let backlog = self
             .backlog
             .get_or_insert_with(|| Box::new(Backlog::new(now)));
         let mut skip = delivery.written_bytes;
         for range in ranges.iter() {
-            let lane = buffers.lane(range.lane);
-            let frames = range.start as usize..range.end as usize;
             if range.len() <= skip {
                 skip -= range.len();
                 continue;
             }
-            let has_begun = 0 < skip;
-            while !has_begun
-                && in_flight + backlog.bytes() + range.len() > config.limits.max_backlog_bytes
-            {
-                let dropped = match config.slow_reader {
-                    SlowReader::Disconnect => {
-                        delivery.doom = Some(DisconnectReason::SlowReader);
-                        None
-                    }
-                    SlowReader::DropNewest => None,
-                    SlowReader::DropOldest => backlog.drop_oldest(),
-                };
-                delivery.dropped_bytes += dropped.unwrap_or(range.len());
-                if dropped.is_none() {
-                    delivery.fate = Some(Fate::Dropped);
-                    break;
-                }
+            // The rest of what has begun is kept in any case: a frame must not be cut off.
+            let must_fit = skip == 0;
+            if must_fit && !make_room(backlog, range.len(), max, config.slow_reader, delivery) {
+                delivery.fate = Some(Fate::Dropped);
+                delivery.dropped_bytes += range.len();
+                continue;
             }
-            if delivery.fate == Some(Fate::Dropped) {
-                break;
-            }
+            let lane = buffers.lane(range.lane);
+            let frames = range.start as usize..range.end as usize;
+            // A few bytes must not keep a whole turn's buffer alive.
             let kept = match 2 * range.len() < lane.len() {
                 true => Bytes::copy_from_slice(&lane[frames]),
                 false => lane.slice(frames),
             };
             backlog.push_partial(&kept, std::mem::take(&mut skip), range.latest);
+        }
+        if backlog.is_empty() {
+            self.backlog = None;
+            return;
         }
         let soft = config.limits.soft_backlog_bytes;
         delivery.has_stalled = was_waiting <= soft && soft < self.waiting_bytes();
@@ -372,6 +367,31 @@ impl<'a> Buffers<'a> {
             Lane::Private => self.private,
         }
     }
+}
+
+/// Whether `bytes` more may wait, after what the application's policy drops for them.
+fn make_room(
+    backlog: &mut Backlog,
+    bytes: usize,
+    max: usize,
+    policy: SlowReader,
+    delivery: &mut Delivery,
+) -> bool {
+    while max < backlog.bytes() + bytes {
+        let dropped = match policy {
+            SlowReader::Disconnect => {
+                delivery.doom = Some(DisconnectReason::SlowReader);
+                None
+            }
+            SlowReader::DropNewest => None,
+            SlowReader::DropOldest => backlog.drop_oldest(),
+        };
+        match dropped {
+            Some(bytes) => delivery.dropped_bytes += bytes,
+            None => return false,
+        }
+    }
+    true
 }
 
 fn write_ranges(stream: &TcpStream, ranges: &Ranges, buffers: Buffers<'_>) -> io::Result<usize> {

@@ -71,13 +71,15 @@ impl Session {
             wake = namespace.join(&socket, &connected(&namespace.nsp, &socket));
             state.join_by = None;
             state.entries[at].stage = Stage::Joined(socket.clone());
-            self.push(&socket, Item::Connect, steps);
+            socket.inbox().push(Item::Connect, socket.max_inbox_bytes());
             Some(socket)
         });
         self.shard.tell(wake);
         if let Some(socket) = joined {
             self.end_joining();
+            // Told the count before its connect handler can tell it anything.
             namespace.greet(&socket);
+            inbox::serve(&socket, place);
         }
     }
 
@@ -104,9 +106,6 @@ impl Session {
             if let Some(at) = state.entries.iter().position(is_it) {
                 let packet = socketio::Packet::Disconnect { nsp: socket.namespace().nsp.clone() };
                 state.entries.swap_remove(at);
-                if state.entries.is_empty() {
-                    state.join_by = Some(clock::now() + self.server.config.connect_timeout);
-                }
                 steps.push(Step::Send(frame::packet(&packet)));
                 steps.push(Step::Leave(socket.clone(), reason));
             }

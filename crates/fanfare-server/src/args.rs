@@ -1,6 +1,9 @@
 //! What the command line says.
 
+use std::{net::SocketAddr, path::PathBuf};
+
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 use crate::check;
 
@@ -16,19 +19,122 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve the room: a page where everyone sees how many are there
+    /// Serve the room, a page where everyone sees how many are there (the default)
     Serve(Serve),
     /// Check whether a Socket.IO server counts right
     Check(check::Args),
 }
 
 /// How the room is served.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Serve {}
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Serve {
+    /// Where to listen; may be given several times [default: 127.0.0.1:3000 and [::1]:3000]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
+    pub(crate) listen: Vec<SocketAddr>,
+    /// A site besides this one whose pages may connect, such as https://example.org; may be given several times
+    #[arg(long, value_name = "URL", value_parser = origin)]
+    pub(crate) origin: Vec<String>,
+    /// The file with the key that signs guests' cookies; made at the first start
+    #[arg(long, value_name = "PATH", default_value = "fanfare.key")]
+    pub(crate) key_file: PathBuf,
+    /// What is logged, on standard error: error, warn, info, debug, trace, or a filter such as fanfare=debug
+    #[arg(long, value_name = "FILTER", env = "FANFARE_LOG", default_value = "info", value_parser = filter)]
+    pub(crate) log: String,
+}
 
 impl Args {
     /// The command, which is `serve` unless another one is named.
     pub(crate) fn command(self) -> Command {
         self.command.unwrap_or(Command::Serve(self.serve))
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse()
+        .map_err(|_| "an address and a port are needed, such as 127.0.0.1:3000 or [::1]:3000")
+}
+
+fn origin(text: &str) -> Result<String, &'static str> {
+    let is_origin = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+        .is_some_and(|authority| {
+            !authority.is_empty() && !authority.contains(['/', '?', '#', '@', ' ', '*'])
+        });
+    match is_origin {
+        true => Ok(text.to_owned()),
+        false => Err(
+            "an origin is needed as browsers send it: http:// or https://, a host, and nothing after it",
+        ),
+    }
+}
+
+fn filter(text: &str) -> Result<String, String> {
+    EnvFilter::try_new(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn serve(words: &str) -> Result<Serve, String> {
+        let words = ["fanfare"].into_iter().chain(words.split_whitespace());
+        match Args::try_parse_from(words)
+            .map_err(|error| error.to_string())?
+            .command()
+        {
+            Command::Serve(serve) => Ok(serve),
+            Command::Check(_) => Err("check".to_owned()),
+        }
+    }
+
+    #[test]
+    fn the_room_is_served_unless_another_command_is_named() {
+        for words in [
+            "--listen 127.0.0.1:0 --listen [::1]:80",
+            "serve --listen 127.0.0.1:0 --listen [::1]:80",
+        ] {
+            let listen = serve(words).unwrap().listen;
+            assert_eq!(
+                listen,
+                ["127.0.0.1:0".parse().unwrap(), "[::1]:80".parse().unwrap()]
+            );
+        }
+        assert!(serve("").unwrap().listen.is_empty());
+        assert_eq!(serve("check http://127.0.0.1:3000").unwrap_err(), "check");
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_what_would_be_right() {
+        for (words, named, right) in [
+            (
+                "--listen 3000",
+                "'3000' for '--listen",
+                "such as 127.0.0.1:3000",
+            ),
+            (
+                "--listen 127.0.0.1:99999",
+                "'127.0.0.1:99999'",
+                "such as 127.0.0.1:3000",
+            ),
+            (
+                "serve --origin example.org",
+                "'example.org' for '--origin",
+                "http:// or https://",
+            ),
+            (
+                "--origin https://example.org/",
+                "'https://example.org/'",
+                "nothing after it",
+            ),
+            ("--log =====", "'=====' for '--log", "invalid"),
+            ("--port 80", "'--port'", "--help"),
+        ] {
+            let error = serve(words).unwrap_err();
+            assert!(error.contains(named) && error.contains(right), "{error}");
+        }
     }
 }

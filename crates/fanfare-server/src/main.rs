@@ -2,8 +2,24 @@
 
 mod args;
 mod check;
+mod key;
+mod listen;
+mod message;
+mod names;
+mod origin;
+mod pages;
+mod people;
+mod room;
+mod serve;
+mod session;
+mod signals;
+mod site;
+mod wording;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use clap::Parser;
 
@@ -12,7 +28,13 @@ use args::{Args, Command};
 #[tokio::main]
 async fn main() -> ExitCode {
     match Args::parse().command() {
-        Command::Serve(_) => ExitCode::SUCCESS,
-        Command::Check(check) => check::run(check).await,
+        Command::Serve(args) => serve::run(args).await.unwrap_or_else(|error| {
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::from(COULD_NOT_START)
+        }),
+        Command::Check(args) => check::run(args).await,
     }
 }
+
+/// As clap has it for a command line that it can't read.
+const COULD_NOT_START: u8 = 2;

@@ -1,0 +1,236 @@
+//! Names: which a person may have, and when two are the same.
+
+use std::fmt;
+
+use icu_casemap::CaseMapper;
+use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_properties::props::{
+    BidiControl, BinaryProperty, DefaultIgnorableCodePoint, EnumeratedProperty, GeneralCategory,
+    VariationSelector,
+};
+
+use crate::wording::{CodePoint, Grouped};
+
+/// A name that somebody may have.
+///
+/// Two names are the same if their [keys](Self::key) are.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Name {
+    shown: Box<str>,
+    key: Box<str>,
+}
+
+impl Name {
+    /// Reads what somebody typed. Space around and between words is tidied, compatibility forms
+    /// become plain ones (NFKC).
+    ///
+    /// # Errors
+    ///
+    /// [`Unfit`] says what is wrong, and with which character.
+    pub(crate) fn parse(typed: &str) -> Result<Self, Unfit> {
+        let typed = typed.trim();
+        typed.chars().try_for_each(judge)?;
+        let normalizer = ComposingNormalizerBorrowed::new_nfkc();
+        let shown = normalizer
+            .normalize(typed)
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        let length = shown.chars().count();
+        if length == 0 || MAX_LENGTH < length {
+            return Err(Unfit::Length(length));
+        }
+        let visible: String = shown
+            .chars()
+            .filter(|c| !DefaultIgnorableCodePoint::for_char(*c))
+            .collect();
+        if visible.is_empty() {
+            return Err(Unfit::Blank);
+        }
+        let folded = CaseMapper::new().fold_string(&visible);
+        let key = normalizer.normalize(&folded).into();
+        Ok(Self {
+            shown: shown.into(),
+            key,
+        })
+    }
+
+    /// The name as it is shown.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.shown
+    }
+
+    /// What the name has in common with all that look like it, but for look-alike letters of
+    /// different scripts: compatibility forms, case and what is invisible make no difference.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+/// Why something typed is no name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum Unfit {
+    /// It has none, or too many characters.
+    #[error("a name has 1 to {MAX_LENGTH} characters; this one has {}", Grouped(*.0))]
+    Length(usize),
+    /// It has characters, none of which can be seen.
+    #[error("a name has something to see; this one is blank")]
+    Blank,
+    /// It has a control character.
+    #[error("a name has no control characters or line breaks; this one has {}", CodePoint(*.0))]
+    Control(char),
+    /// It has a character that turns text round.
+    #[error("a name must not turn the direction of the text around it; this one has the invisible {}", CodePoint(*.0))]
+    Direction(char),
+    /// It has a character that makes it differ from another name without looking different.
+    #[error("a name has no invisible characters, so that no two look the same; this one has {}", CodePoint(*.0))]
+    Invisible(char),
+}
+
+fn judge(c: char) -> Result<(), Unfit> {
+    match GeneralCategory::for_char(c) {
+        GeneralCategory::Control
+        | GeneralCategory::LineSeparator
+        | GeneralCategory::ParagraphSeparator => Err(Unfit::Control(c)),
+        _ if BidiControl::for_char(c) => Err(Unfit::Direction(c)),
+        GeneralCategory::Format => Err(Unfit::Invisible(c)),
+        _ if is_blank(c) => Err(Unfit::Invisible(c)),
+        _ => Ok(()),
+    }
+}
+
+/// Takes up room or none, and shows nothing. A variation selector may stay: keyboards put one after
+/// an emoji, and a key has none.
+fn is_blank(c: char) -> bool {
+    c == BRAILLE_BLANK || DefaultIgnorableCodePoint::for_char(c) && !VariationSelector::for_char(c)
+}
+
+const MAX_LENGTH: usize = 32;
+
+/// A pattern without dots: the one character without ink that no Unicode property tells.
+const BRAILLE_BLANK: char = '\u{2800}';
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(typed: &str, expected: &str) {
+        let actual = match Name::parse(typed) {
+            Ok(name) => format!("{} = {}", name.as_str(), name.key()),
+            Err(unfit) => unfit.to_string(),
+        };
+        assert_eq!(actual, expected, "{typed:?}");
+    }
+
+    #[test]
+    fn names_of_any_script_are_names() {
+        check("Anna", "Anna = anna");
+        check("  Anna \u{3000} Lena\t", "Anna Lena = anna lena");
+        check("Ἀθηνᾶ Σωκράτης", "Ἀθηνᾶ Σωκράτης = ἀθηνᾶ σωκράτησ");
+        check("王小明", "王小明 = 王小明");
+        check("Ⓐnna ﬁ", "Anna fi = anna fi");
+        check("Anna ❤\u{fe0f}", "Anna ❤\u{fe0f} = anna ❤");
+        check(&"ä".repeat(32), &format!("{0} = {0}", "ä".repeat(32)));
+        check("<b>&\"'", "<b>&\"' = <b>&\"'");
+    }
+
+    #[track_caller]
+    fn check_same(one: &str, other: &str) {
+        assert_eq!(
+            Name::parse(one).unwrap().key(),
+            Name::parse(other).unwrap().key(),
+            "{one:?} {other:?}"
+        );
+    }
+
+    #[test]
+    fn case_composition_and_compatibility_make_no_other_name() {
+        check_same("anna", "ANNA");
+        check_same("Straße", "STRASSE");
+        check_same("Ａｎｎａ", "anna");
+        check_same("Amélie", "Ame\u{301}lie");
+        check_same("ΣΊΣΥΦΟΣ", "Σίσυφος");
+        check_same("An\u{fe0f}na", "anna");
+        check_same("Anna  Lena", "anna lena");
+    }
+
+    #[test]
+    fn the_length_is_counted_in_characters_as_they_are_shown() {
+        check("", "a name has 1 to 32 characters; this one has 0");
+        check(" \t\n ", "a name has 1 to 32 characters; this one has 0");
+        check(
+            &"ä".repeat(33),
+            "a name has 1 to 32 characters; this one has 33",
+        );
+        check(
+            &"n".repeat(10_000),
+            "a name has 1 to 32 characters; this one has 10,000",
+        );
+        check(
+            "\u{fdfa}\u{fdfa}",
+            "a name has 1 to 32 characters; this one has 36",
+        );
+    }
+
+    #[test]
+    fn control_characters_are_refused() {
+        let said =
+            |code| format!("a name has no control characters or line breaks; this one has {code}");
+        check("An\u{7}na", &said("U+0007"));
+        check("An\nna", &said("U+000A"));
+        check("An\0na", &said("U+0000"));
+        check("An\u{85}na", &said("U+0085"));
+        check("An\u{2028}na", &said("U+2028"));
+    }
+
+    #[test]
+    fn what_turns_the_direction_of_text_is_refused() {
+        for c in [
+            '\u{202e}', '\u{202d}', '\u{2066}', '\u{2069}', '\u{200e}', '\u{200f}', '\u{61c}',
+        ] {
+            let code = CodePoint(c);
+            check(
+                &format!("{c}anna"),
+                &format!(
+                    "a name must not turn the direction of the text around it; this one has the invisible {code}"
+                ),
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_invisible_is_refused() {
+        let invisible = [
+            '\u{200b}',
+            '\u{200c}',
+            '\u{200d}',
+            '\u{2060}',
+            '\u{feff}',
+            '\u{ad}',
+            '\u{180e}',
+            '\u{e0041}',
+            '\u{34f}',
+            '\u{115f}',
+            '\u{3164}',
+            '\u{ffa0}',
+            '\u{2800}',
+        ];
+        for c in invisible {
+            let code = CodePoint(c);
+            check(
+                &format!("anna{c}"),
+                &format!(
+                    "a name has no invisible characters, so that no two look the same; this one has {code}"
+                ),
+            );
+        }
+        check("\u{fe0f}", "a name has something to see; this one is blank");
+    }
+}

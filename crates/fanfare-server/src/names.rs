@@ -85,6 +85,9 @@ pub(crate) enum Unfit {
     /// It has a control character.
     #[error("a name has no control characters or line breaks; this one has {}", CodePoint(*.0))]
     Control(char),
+    /// It has the mark of something that could not be read.
+    #[error("a name comes in UTF-8; a part of this one can't be read")]
+    Garbled,
     /// It has a character that turns text round.
     #[error("a name must not turn the direction of the text around it; this one has the invisible {}", CodePoint(*.0))]
     Direction(char),
@@ -98,6 +101,7 @@ fn judge(c: char) -> Result<(), Unfit> {
         GeneralCategory::Control
         | GeneralCategory::LineSeparator
         | GeneralCategory::ParagraphSeparator => Err(Unfit::Control(c)),
+        _ if c == char::REPLACEMENT_CHARACTER => Err(Unfit::Garbled),
         _ if BidiControl::for_char(c) => Err(Unfit::Direction(c)),
         GeneralCategory::Format => Err(Unfit::Invisible(c)),
         _ if is_blank(c) => Err(Unfit::Invisible(c)),
@@ -188,6 +192,14 @@ mod tests {
         check("An\0na", &said("U+0000"));
         check("An\u{85}na", &said("U+0085"));
         check("An\u{2028}na", &said("U+2028"));
+    }
+
+    #[test]
+    fn what_was_lost_on_the_way_is_no_name() {
+        check(
+            "An\u{fffd}na",
+            "a name comes in UTF-8; a part of this one can't be read",
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `fanfare serve`: from the command line to the end of the server.
 
 use std::{
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     process::ExitCode,
@@ -22,9 +22,9 @@ use crate::{
 ///
 /// If it can't start: a sentence that says what would be right.
 pub(crate) async fn run(args: Serve) -> Result<ExitCode> {
-    tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_env_filter(&args.log)
+    let log = tracing_subscriber::fmt().with_env_filter(&args.log);
+    log.with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .init();
     let mut signals = Signals::new().context("signals can't be handled")?;
     let io = Io::with(config(&args));

@@ -1,6 +1,7 @@
 //! `fanfare-load`: one scenario against one server, one line of JSON.
 
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -50,16 +51,20 @@ enum Scenario {
 
 #[expect(
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "the report is what this program is for"
 )]
-fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
-    let mut report = run(&args)?;
-    if let Value::Object(report) = &mut report {
-        report.insert("scenario".to_owned(), args.scenario.name().into());
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(report) => {
+            println!("{report}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
     }
-    println!("{report}");
-    Ok(())
 }
 
 fn run(args: &Args) -> anyhow::Result<Value> {
@@ -69,7 +74,7 @@ fn run(args: &Args) -> anyhow::Result<Value> {
         within: Duration::from_secs(args.within),
         ..Load::new(args.address, args.scenario.clients())
     })?;
-    let report = match args.scenario {
+    let mut report = match args.scenario {
         Scenario::Storm { halve: true, .. } => {
             serde_json::to_value(storm(&mut swarm, Leaving::Half)?)
         }
@@ -81,8 +86,11 @@ fn run(args: &Args) -> anyhow::Result<Value> {
         Scenario::Idle { settle, .. } => {
             serde_json::to_value(idle(&mut swarm, Duration::from_secs(settle))?)
         }
-    };
-    Ok(report?)
+    }?;
+    if let Value::Object(report) = &mut report {
+        report.insert("scenario".to_owned(), args.scenario.name().into());
+    }
+    Ok(report)
 }
 
 impl Scenario {

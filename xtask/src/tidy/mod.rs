@@ -3,6 +3,7 @@
 //! It looks at what git tracks or would track, never at what it ignores.
 
 mod links;
+mod quotes;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -109,7 +110,10 @@ fn check_file(root: &Path, file: &Path, bytes: &[u8]) -> Vec<Finding> {
     }
     match file.extension().and_then(|extension| extension.to_str()) {
         Some("rs") => found.extend(check_length(file, text)),
-        Some("md") => found.extend(dead_links(root, file, text)),
+        Some("md") => {
+            found.extend(dead_links(root, file, text));
+            found.extend(quotes::wrong(&folder_of(root, file), text));
+        }
         _ => {}
     }
     if file.ends_with("package-lock.json") {
@@ -179,8 +183,12 @@ fn needless_exceptions(files: &[PathBuf]) -> impl Iterator<Item = Fault> {
         })
 }
 
+fn folder_of(root: &Path, file: &Path) -> PathBuf {
+    root.join(file.parent().unwrap_or(Path::new("")))
+}
+
 fn dead_links(root: &Path, file: &Path, text: &str) -> Vec<Finding> {
-    let folder = root.join(file.parent().unwrap_or(Path::new("")));
+    let folder = folder_of(root, file);
     links::relative(text)
         .into_iter()
         .filter(|link| !link.path_from(root, &folder).exists())

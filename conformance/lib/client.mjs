@@ -1,0 +1,90 @@
+//! The official client, and everything that it has heard.
+
+import { io } from "socket.io-client";
+import { Watched } from "./deadline.mjs";
+
+/** The ways to connect, by name. */
+export const WAYS = {
+  polling: { transports: ["polling"] },
+  websocket: { transports: ["websocket"] },
+  upgrade: { transports: ["polling", "websocket"] },
+};
+
+/** A socket of the official client. It leaves when the test ends. */
+export class Client extends Watched {
+  /** Every event with its arguments, in order of arrival. */
+  events = [];
+  /** The reasons of disconnects, in order. */
+  disconnects = [];
+  /** The errors of attempts to connect, in order. */
+  errors = [];
+  /** How many times it has connected. */
+  connects = 0;
+
+  constructor(t, socket) {
+    super();
+    this.socket = socket;
+    this.socket.onAny((...event) => this.#note(() => this.events.push(event)));
+    this.socket.on("connect", () => this.#note(() => (this.connects += 1)));
+    this.socket.on("disconnect", (reason) => this.#note(() => this.disconnects.push(reason)));
+    this.socket.on("connect_error", (error) => this.#note(() => this.errors.push(error)));
+    this.socket.io.on("open", () => this.socket.io.engine.on("upgrade", () => this.changed()));
+    t.after(() => this.socket.disconnect());
+  }
+
+  /** A client that begins to connect now, over a connection of its own. */
+  static open(t, url, options = {}) {
+    return new Client(t, io(url, { forceNew: true, reconnectionDelay: 50, reconnectionDelayMax: 200, ...options }));
+  }
+
+  /** A client that is connected, and has arrived on the last of its transports. */
+  static async connected(t, url, options = {}) {
+    const client = Client.open(t, url, options);
+    await client.arrival();
+    return client;
+  }
+
+  /** The name of the transport in use. */
+  get transport() {
+    return this.socket.io.engine.transport.name;
+  }
+
+  /** Waits until it is connected over the last of its transports. */
+  async arrival() {
+    await this.until(
+      () => `connecting; ${this}`,
+      () => this.socket.connected && this.transport === (this.socket.io.opts.transports ?? WAYS.upgrade.transports).at(-1),
+    );
+  }
+
+  /** Waits until the connection is lost, and forgets what came over it. */
+  async loses() {
+    await this.until(() => `the end; ${this}`, () => this.disconnects.length > 0 && !this.socket.connected);
+    this.events = [];
+  }
+
+  /** The first arguments of all events of this name. */
+  heard(name) {
+    return this.events.filter(([event]) => event === name).map(([, first]) => first);
+  }
+
+  /** Waits until the last event of this name has `value` as its first argument. */
+  async hears(name, value) {
+    await this.until(() => `'${name}' ${value}; ${this}`, () => this.heard(name).at(-1) === value);
+  }
+
+  /** Waits for the next failure to connect. */
+  async failure() {
+    return this.until(() => `a failure to connect; ${this}`, () => this.errors.at(-1));
+  }
+
+  toString() {
+    const { events, disconnects, errors, connects } = this;
+    return JSON.stringify({ connects, disconnects, errors: errors.map(String), events: events.slice(-10) });
+  }
+
+  #note(change) {
+    change();
+    this.changed();
+  }
+}

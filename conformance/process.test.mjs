@@ -1,0 +1,86 @@
+//! The program `fanfare serve` as a process: where it listens, what it can't, how it ends.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Client, WAYS } from "./lib/client.mjs";
+import { Program, addresses, binary, newKeyFile, startBinary, startRoom } from "./lib/program.mjs";
+import { Visitor, visit } from "./lib/visitor.mjs";
+
+const LOCAL = ["--listen", "127.0.0.1:0"];
+
+test("without a command it serves", async (t) => {
+  const { url } = await startBinary(t, ["--key-file", await newKeyFile(t), ...LOCAL]);
+  assert.equal((await visit(url, "/healthz")).status, 200);
+});
+
+test("at several addresses it serves one room", async (t) => {
+  const { program } = await startBinary(t, ["serve", "--key-file", await newKeyFile(t), ...LOCAL, ...LOCAL]);
+  const urls = await program.until(() => `two addresses of ${program}`, () => {
+    const found = addresses(program);
+    return found.length === 2 && found;
+  });
+  const tabs = [];
+  for (const [index, url] of urls.entries()) tabs.push(await (await Visitor.signedIn(t, url, `Guest ${index}`)).enters());
+  await Promise.all(tabs.map((tab) => tab.hears("user count", 2)));
+});
+
+test("when the port is taken it says so, ends with 2, and names a command that works", async (t) => {
+  const { url } = await startRoom(t);
+  const { host } = new URL(url);
+  let words = ["serve", "--key-file", await newKeyFile(t), "--log", "warn", "--listen", host];
+  // The port that it names may be gone by the time that somebody follows the advice.
+  for (;;) {
+    const program = new Program(t, binary(), words);
+    await program.until(() => `an end or an address of ${program}`, () => program.ended || addresses(program).length > 0);
+    if (!program.ended) break;
+    assert.deepEqual(program.ended, { code: 2, signal: null }, `${program}`);
+    assert.match(program.output, new RegExp(`${words.at(-1)} is taken`));
+    const [, advice] = /^ +fanfare (serve .*)$/m.exec(program.output) ?? assert.fail(`${program}`);
+    assert.deepEqual(advice.split(" ").slice(0, -1), words.slice(0, -1));
+    words = advice.split(" ");
+    assert.notEqual(words.at(-1), host);
+  }
+});
+
+const REFUSED = [
+  [["serve", "--port", "3000"], /--port/],
+  [["--listen", "nowhere"], /nowhere.*--listen/],
+  [["--listen", "127.0.0.1:99999"], /127\.0\.0\.1:99999/],
+  [["serve", "--origin", "example.org"], /example\.org.*--origin/],
+  [["serve", "--log", "====="], /=====.*--log/],
+  [["serve", "--listen"], /--listen/],
+  [["sing"], /sing/],
+  [["serve", ...LOCAL, "--key-file", "/nowhere/fanfare.key"], /\/nowhere\/fanfare\.key/],
+  [["serve", ...LOCAL, "--key-file", "/dev/null"], /\/dev\/null/],
+];
+
+for (const [args, named] of REFUSED) {
+  test(`'${args.join(" ")}' is refused with a sentence that names what is wrong, and exit code 2`, async (t) => {
+    const program = new Program(t, binary(), args);
+    assert.deepEqual(await program.exit(), { code: 2, signal: null }, `${program}`);
+    assert.match(program.output, named);
+    assert.doesNotMatch(program.output, /panicked|RUST_BACKTRACE|listening on/);
+  });
+}
+
+for (const signal of ["SIGTERM", "SIGINT"]) {
+  test(`${signal} ends it with 0, and every client sees the end at once`, async (t) => {
+    const server = await startRoom(t);
+    const tabs = [];
+    for (const [way, options] of Object.entries(WAYS)) {
+      tabs.push(await (await Visitor.signedIn(t, server.url, way)).enters({ ...options, reconnection: false }));
+    }
+    const stranger = Client.open(t, server.url);
+    await stranger.failure();
+    assert.deepEqual(await server.stop(signal), { code: 0, signal: null });
+    for (const tab of tabs) await tab.until(() => `the end; ${tab}`, () => tab.disconnects.length === 1);
+    assert.doesNotMatch(server.program.output, /panicked|ERROR/);
+  });
+}
+
+test("two rooms with keys of their own do not know each other's people", async (t) => {
+  const [here, there] = [await startRoom(t), await startRoom(t)];
+  const ann = await Visitor.signedIn(t, here.url, "Ann");
+  const abroad = Client.open(t, there.url, { extraHeaders: { cookie: ann.cookie } });
+  assert.match((await abroad.failure()).message, /^not signed in, this server did not write your cookie/);
+});

@@ -80,10 +80,7 @@ impl Room {
             let due = self.people().poll_timeout();
             tokio::select! {
                 () = self.changed.notified() => {}
-                () = async { match due {
-                    Some(due) => sleep_until(due.into()).await,
-                    None => pending().await,
-                } } => {}
+                () = reached(due) => {}
             }
             let mut people = self.people();
             while let Some(name) = people.handle_timeout(Instant::now()) {
@@ -276,6 +273,14 @@ struct Sent {
 #[derive(Serialize)]
 struct Refused {
     error: String,
+}
+
+/// Waits until `due`; for ever if it is never.
+async fn reached(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due.into()).await,
+        None => pending().await,
+    }
 }
 
 /// The Socket.IO room of a session's sockets.

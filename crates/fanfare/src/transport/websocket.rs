@@ -168,14 +168,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Probe<S> {
                     }
                 }
             }
-            if commands.is_closed() && self.session.transport() == Transport::WebSocket {
-                return true;
-            }
-            if let ControlFlow::Break(ending) = fed {
-                self.session
-                    .handle_transport_closed(Via::Probe, ending.reason());
-                close(&mut self.stream).await;
-                return false;
+            let is_upgraded =
+                commands.is_closed() && self.session.transport() == Transport::WebSocket;
+            match fed {
+                ControlFlow::Break(ending) => {
+                    let via = if is_upgraded {
+                        Via::WebSocket
+                    } else {
+                        Via::Probe
+                    };
+                    self.session.handle_transport_closed(via, ending.reason());
+                    close(&mut self.stream).await;
+                    return false;
+                }
+                ControlFlow::Continue(()) if is_upgraded => return true,
+                ControlFlow::Continue(()) => {}
             }
             tokio::select! {
                 command = commands.recv() => match command {
@@ -421,13 +428,19 @@ async fn read(
 /// Hands all messages on that `bytes` complete.
 fn feed(
     session: &Arc<Session>,
-    via: Via,
+    mut via: Via,
     reader: &mut Reader,
     mut bytes: &[u8],
 ) -> ControlFlow<Ending> {
     loop {
         match reader.read(&mut bytes) {
-            Ok(Some(message)) => handle(session, via, message)?,
+            Ok(Some(message)) => {
+                handle(session, via, message)?;
+                // What follows the upgrade in the same bytes is the session's already.
+                if via == Via::Probe && session.transport() == Transport::WebSocket {
+                    via = Via::WebSocket;
+                }
+            }
             Ok(None) => return ControlFlow::Continue(()),
             Err(violation) => {
                 tracing::debug!(sid = ?session.sid, %violation, "a client broke RFC 6455");

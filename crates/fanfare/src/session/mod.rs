@@ -202,6 +202,7 @@ impl Session {
     }
 
     fn drain(self: &Arc<Self>, state: &mut State, steps: &mut Steps) {
+        let mut closes = None;
         while let Some(output) = state.machine.poll_output() {
             match output {
                 Output::Send(packet) => steps.push(Step::Control(packet)),
@@ -231,12 +232,11 @@ impl Session {
                     steps.push(Step::Raw(message));
                 }
                 Output::Message(message) => self.handle_message(state, message, steps),
-                Output::CloseTransport => {
-                    state.leave_all(DisconnectReason::ForcedClose, steps);
-                    steps.push(Step::CloseTransport);
-                }
+                // `Closed` follows, and says why.
+                Output::CloseTransport => closes = Some(Step::CloseTransport),
                 Output::Closed(reason) => {
                     state.leave_all(reason.into(), steps);
+                    steps.extend(closes.take());
                     steps.push(Step::Over(reason));
                 }
             }

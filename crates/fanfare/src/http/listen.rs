@@ -12,6 +12,7 @@ use hyper_util::{
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host},
     sync::watch,
+    task::JoinSet,
     time::{sleep, timeout},
 };
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -134,13 +135,30 @@ impl Listener {
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        let io = self.io.clone();
+        // A task of its own: where the caller's future runs, each connection would cost a thread
+        // its sleep. In a set, since that ends it when the caller's future is dropped.
+        let mut accepting = JoinSet::new();
+        accepting.spawn(self.accept_all(app));
+        accepting.join_all().await;
+        let _ = timeout(io.config().shutdown_timeout, io.server().tasks.wait()).await;
+    }
+
+    async fn accept_all<S, B>(self, app: S)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let Self { io, socket, .. } = self;
         let closing = io.server().closing.subscribe();
         let service = io.layer().layer(app);
         loop {
             let (stream, address) = tokio::select! {
                 accepted = accept(&socket) => accepted,
-                () = closed(closing.clone()) => break,
+                () = closed(closing.clone()) => return,
             };
             let service = service.clone();
             let service = service_fn(move |mut request: Request<Incoming>| {
@@ -168,8 +186,6 @@ impl Listener {
                 }
             });
         }
-        drop(socket);
-        let _ = timeout(io.config().shutdown_timeout, io.server().tasks.wait()).await;
     }
 }
 
@@ -184,7 +200,8 @@ async fn accept(socket: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match socket.accept().await {
             Ok((stream, address)) => {
-                // It may be gone already; the first read will tell.
+                // Linux passes the listener's on.
+                #[cfg(not(target_os = "linux"))]
                 let _ = stream.set_nodelay(true);
                 return (stream, address);
             }
@@ -214,6 +231,7 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
         TcpSocket::new_v6()?
     };
     socket.set_reuseaddr(true)?;
+    socket.set_nodelay(true)?;
     let options = socket2::SockRef::from(&socket);
     if address.is_ipv6() {
         options.set_only_v6(true)?;

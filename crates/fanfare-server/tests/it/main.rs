@@ -1,0 +1,6 @@
+//! The program as people and browsers meet it: a process of its own, HTTP and sockets.
+
+mod pages;
+mod room;
+mod server;
+mod starting;

@@ -1,0 +1,172 @@
+//! Server: the program, running for one test.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use fanfare_testkit::{
+    Client, Http, Request, Response, WebSocket, connect, eventually, upgrade_request,
+};
+
+/// The program at a port of its own; killed when the test is over.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    process: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Server {
+    /// Starts it with a key of its own.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&new_folder().join("key"))
+    }
+
+    /// Starts it with the key in `key_file`.
+    pub(crate) fn start_with(key_file: &Path) -> Self {
+        let mut process = fanfare(&[
+            "serve",
+            "--log",
+            "warn",
+            "--listen",
+            "127.0.0.1:0",
+            "--key-file",
+        ])
+        .arg(key_file)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program was built");
+        let mut stdout = BufReader::new(process.stdout.take().expect("it is piped"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("it prints text");
+        let address = line
+            .strip_prefix("listening on http://")
+            .expect("it says first where it listens");
+        Self {
+            address: address.trim().parse().expect("that is an address"),
+            process,
+            stdout,
+        }
+    }
+
+    /// Asks for a page.
+    pub(crate) async fn get(&self, path: &str, cookie: &str) -> Response {
+        Http::once(self.address, &Request::get(path).header("Cookie", cookie)).await
+    }
+
+    /// Sends a form.
+    pub(crate) async fn post(&self, path: &str, form: &str, headers: &[(&str, &str)]) -> Response {
+        let request =
+            Request::post(path, form).header("Content-Type", "application/x-www-form-urlencoded");
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(name, value)
+        });
+        Http::once(self.address, &request).await
+    }
+
+    /// Enters a name; gives the cookie.
+    pub(crate) async fn sign_in(&self, name: &str) -> String {
+        cookie_of(&self.post("/guest", &format!("username={name}"), &[]).await)
+    }
+
+    /// Opens a page in the room, and reads what a newcomer is told first: the count.
+    pub(crate) async fn enter(&self, cookie: &str, count: u64) -> Client {
+        let mut client = self.open(cookie).await;
+        client.join_nsp("/", "").await;
+        client.expect(&format!("42[\"user count\",{count}]")).await;
+        client
+    }
+
+    /// Opens a connection that has not asked to join.
+    pub(crate) async fn open(&self, cookie: &str) -> Client {
+        let request =
+            upgrade_request("/socket.io/?EIO=4&transport=websocket").header("Cookie", cookie);
+        let websocket = WebSocket::try_open(connect(self.address).await, &request).await;
+        Client::over(websocket.expect("the page is of this host")).await
+    }
+
+    /// Asks it to stop.
+    pub(crate) fn signal(&self) {
+        let id = self.process.id().to_string();
+        let kill = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(kill.expect("there is a kill").success());
+    }
+
+    /// Asks it to stop; gives how it ended, and what it has printed since it said where it listens.
+    pub(crate) async fn stop(mut self) -> (ExitStatus, String) {
+        self.signal();
+        let status = end_of(&mut self.process).await;
+        let mut text = String::new();
+        self.stdout
+            .read_to_string(&mut text)
+            .expect("it prints text");
+        (status, text)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The program, with the words of a command line.
+pub(crate) fn fanfare(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fanfare"));
+    command
+        .args(words)
+        .env_remove("FANFARE_COMMAND")
+        .env_remove("FANFARE_LOG");
+    command
+}
+
+/// Runs a command that has to end by itself; gives how, and what it said was wrong.
+pub(crate) async fn run(command: &mut Command) -> (ExitStatus, String) {
+    let mut process = command
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program was built");
+    let status = end_of(&mut process).await;
+    let mut text = String::new();
+    let mut stderr = process.stderr.take().expect("it is piped");
+    stderr.read_to_string(&mut text).expect("it prints text");
+    (status, text)
+}
+
+async fn end_of(process: &mut Child) -> ExitStatus {
+    let mut ended = None;
+    eventually("the program has ended", || {
+        ended = process.try_wait().expect("it is our child");
+        ended.is_some()
+    })
+    .await;
+    ended.expect("it has")
+}
+
+/// An empty folder that no other test has.
+pub(crate) fn new_folder() -> PathBuf {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let folder = format!(
+        "{}/{}-{number}",
+        env!("CARGO_TARGET_TMPDIR"),
+        std::process::id()
+    );
+    fs::create_dir_all(&folder).expect("the build's folder can be written");
+    folder.into()
+}
+
+/// The cookie that an answer sets.
+pub(crate) fn cookie_of(response: &Response) -> String {
+    let cookie = response
+        .header("set-cookie")
+        .unwrap_or_else(|| panic!("no cookie: {response:?}"));
+    cookie.split(';').next().unwrap_or_default().to_owned()
+}

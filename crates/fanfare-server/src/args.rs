@@ -31,7 +31,7 @@ pub(crate) struct Serve {
     /// Where to listen; may be given several times [default: 127.0.0.1:3000 and [::1]:3000]
     #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub(crate) listen: Vec<SocketAddr>,
-    /// A site besides this one whose pages may connect, such as https://example.org; may be given several times
+    /// A site besides this one whose pages may connect, such as `https://example.org`; may be given several times
     #[arg(long, value_name = "URL", value_parser = origin)]
     pub(crate) origin: Vec<String>,
     /// The file with the key that signs guests' cookies; made at the first start

@@ -96,18 +96,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         match purpose {
             Purpose::Session(session) => {
                 let mut reader = new_reader(&session);
-                match feed(&session, Via::WebSocket, &mut reader, leftover) {
-                    ControlFlow::Continue(()) => Some(Self {
-                        stream,
-                        reader,
-                        session,
-                    }),
-                    ControlFlow::Break(ending) => {
-                        session.handle_transport_closed(Via::WebSocket, ending.reason());
-                        close(&mut stream).await;
-                        None
-                    }
+                if let ControlFlow::Break(ending) =
+                    feed(&session, Via::WebSocket, &mut reader, leftover)
+                {
+                    session.handle_transport_closed(Via::WebSocket, ending.reason());
                 }
+                Some(Self {
+                    stream,
+                    reader,
+                    session,
+                })
             }
             Purpose::Upgrade(session) => {
                 let reader = new_reader(&session);
@@ -269,18 +267,16 @@ async fn serve_tcp(link: Link<TcpStream>) {
             break ending;
         }
     };
-    match ending {
-        Ending::Lost(reason) => {
-            session.handle_transport_closed(Via::WebSocket, reason);
-            session.outbox().close();
-        }
-        Ending::Over => {
-            let finishing = timeout(CLOSING, finish_tcp(&session, &stream));
-            // Boxed, so that the idle do not carry it. Late or not, it is over.
-            let _ = Box::pin(finishing).await;
-            session.outbox().close();
-        }
+    if let Ending::Lost(reason) = ending {
+        session.handle_transport_closed(Via::WebSocket, reason);
     }
+    // Of those that are lost, who broke a rule is still there to be told so.
+    if !matches!(ending, Ending::Lost(CloseReason::TransportClose)) {
+        let finishing = timeout(CLOSING, finish_tcp(&session, &stream));
+        // Boxed, so that the idle do not carry it. Late or not, it is over.
+        let _ = Box::pin(finishing).await;
+    }
+    session.outbox().close();
 }
 
 /// Writes the rest, then waits for the client to close its side: closing first with bytes
@@ -366,6 +362,8 @@ async fn serve_stream<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<S>) {
     };
     if let Ending::Lost(reason) = ending {
         session.handle_transport_closed(Via::WebSocket, reason);
+        // A Close frame may wait.
+        let _ = timeout(CLOSING, &mut writing).await;
     }
     session.outbox().close();
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fanfare_proto::engineio::{Packet, Via, Violation, payload};
+use fanfare_proto::engineio::{Packet, Transport, Via, Violation, payload};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
@@ -70,7 +70,11 @@ where
         return Err(Violation::BinaryPayload);
     }
     let max = session.server.config.limits.proto.max_payload_bytes;
-    let body = match Limited::new(body, max).collect().await {
+    let body = tokio::select! {
+        body = Limited::new(body, max).collect() => body,
+        () = has_left_polling(&session) => return Err(Violation::UnknownSid),
+    };
+    let body = match body {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
             reading.session = None;
@@ -104,6 +108,15 @@ async fn handle(session: &Arc<Session>, packet: Packet) {
         woken.await;
     }
     session.handle_packet(Via::Polling, packet);
+}
+
+/// Waits until the session has no use for requests any more.
+async fn has_left_polling(session: &Session) {
+    while !session.outbox().is_gone() && session.transport() == Transport::Polling {
+        session.wake.notified().await;
+    }
+    // What woke us may have been meant for the WebSocket's task.
+    session.wake.notify_one();
 }
 
 /// A POST that is being read.

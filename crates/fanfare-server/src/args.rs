@@ -28,7 +28,7 @@ pub(crate) enum Command {
 /// How the room is served.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Serve {
-    /// Where to listen; may be given several times [default: 127.0.0.1:3000 and [::1]:3000]
+    /// Where to listen; may be given several times. Without it: port 3000 of 127.0.0.1 and of ::1
     #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub(crate) listen: Vec<SocketAddr>,
     /// A site besides this one whose pages may connect, such as `https://example.org`; may be given several times

@@ -89,10 +89,9 @@ impl Session {
         }
     }
 
-    /// Takes a socket that is out of `entries` out of everything else.
-    pub(super) fn leave(self: &Arc<Self>, socket: &Socket, reason: DisconnectReason, place: Place) {
+    /// Tells a socket's handlers that it has left.
+    pub(super) fn after_leave(&self, socket: &Socket, reason: DisconnectReason, place: Place) {
         debug!(nsp = socket.nsp(), id = %socket.id(), %reason, "a socket disconnected");
-        socket.namespace().leave(socket);
         socket.acks().clear();
         let max = socket.max_inbox_bytes();
         socket.inbox().push(Item::Disconnect(reason), max);
@@ -107,7 +106,7 @@ impl Session {
                 let packet = socketio::Packet::Disconnect { nsp: socket.namespace().nsp.clone() };
                 state.entries.swap_remove(at);
                 steps.push(Step::Send(frame::packet(&packet)));
-                steps.push(Step::Leave(socket.clone(), reason));
+                leave(socket.clone(), reason, steps);
             }
         });
     }
@@ -127,10 +126,7 @@ impl Session {
                         nsp: entry.namespace.nsp.clone(),
                     };
                     steps.push(Step::Send(frame::packet(&packet)));
-                    steps.push(Step::Leave(
-                        socket,
-                        DisconnectReason::ServerNamespaceDisconnect,
-                    ));
+                    leave(socket, DisconnectReason::ServerNamespaceDisconnect, steps);
                 }
             }
             state.machine.close(now);
@@ -178,6 +174,13 @@ impl Session {
     pub(crate) fn is_readable(&self) -> bool {
         self.n_full.load(Ordering::Acquire) == 0
     }
+}
+
+/// Takes a socket that has just been taken out of `entries` out of everything else, under the same
+/// lock: later, somebody else might have the session's slot, and be taken out instead.
+pub(super) fn leave(socket: Socket, reason: DisconnectReason, steps: &mut Steps) {
+    socket.namespace().leave(&socket);
+    steps.push(Step::Left(socket, reason));
 }
 
 fn connected(nsp: &Nsp, socket: &Socket) -> Vec<u8> {

@@ -118,7 +118,7 @@ enum Step {
     Raw(engineio::Message),
     Serve(Socket),
     Answer(oneshot::Sender<RawArgs>, RawArgs),
-    Leave(Socket, DisconnectReason),
+    Left(Socket, DisconnectReason),
     CloseTransport,
     Over(CloseReason),
 }
@@ -266,7 +266,7 @@ impl Session {
             Step::Serve(socket) => inbox::serve(&socket, place),
             // Nobody may wait for the answer any more.
             Step::Answer(to, args) => drop(to.send(args)),
-            Step::Leave(socket, reason) => self.leave(&socket, reason, place),
+            Step::Left(socket, reason) => self.after_leave(&socket, reason, place),
             Step::CloseTransport => {
                 self.shard
                     .tell_after(|turn| turn.free_slot_after(self.slot, &frame::close()));
@@ -313,7 +313,7 @@ impl State {
     fn leave_all(&mut self, reason: DisconnectReason, steps: &mut Steps) {
         for entry in std::mem::take(&mut self.entries) {
             match entry.stage {
-                Stage::Joined(socket) => steps.push(Step::Leave(socket, reason)),
+                Stage::Joined(socket) => membership::leave(socket, reason, steps),
                 Stage::Joining => {}
             }
         }

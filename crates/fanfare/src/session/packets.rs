@@ -8,7 +8,10 @@ use fanfare_proto::{
 };
 use tracing::{debug, trace};
 
-use super::{Entry, Session, Stage, State, Step, Steps, membership::refused};
+use super::{
+    Entry, Session, Stage, State, Step, Steps,
+    membership::{leave, refused},
+};
 use crate::{admission::Refusal, args::RawArgs, clock, inbox::Item, reason::DisconnectReason};
 
 impl Session {
@@ -54,10 +57,7 @@ impl Session {
                     .entries
                     .swap_remove(at.ok_or(socketio::Violation::NotConnected)?);
                 if let Stage::Joined(socket) = entry.stage {
-                    steps.push(Step::Leave(
-                        socket,
-                        DisconnectReason::ClientNamespaceDisconnect,
-                    ));
+                    leave(socket, DisconnectReason::ClientNamespaceDisconnect, steps);
                 }
                 Ok(())
             }

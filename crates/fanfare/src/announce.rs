@@ -160,8 +160,8 @@ impl Announcement {
         namespace.send_in(order, socket, &frames, self.latest);
     }
 
-    /// Tells everyone who does not know it already. A value that has become older than what a
-    /// newcomer was told meanwhile is thrown away for a newer one.
+    /// Tells everyone who does not know it already. A value that has become older than a newcomer, or
+    /// than what one was told, is thrown away for one that is not.
     fn push(&self, namespace: &Namespace, server: &Server) {
         loop {
             let (version, count) = namespace.versioned_count();
@@ -173,7 +173,7 @@ impl Announcement {
             if version <= sent.pushed {
                 return;
             }
-            if version < sent.greeted {
+            if version < sent.greeted.max(order.newcomer) {
                 continue;
             }
             let knowing = if sent.greeted == version {

@@ -37,6 +37,8 @@ pub(crate) struct Namespace {
 pub(crate) struct Order {
     /// How often the count has changed.
     pub(crate) version: u64,
+    /// The version that the last newcomer made.
+    pub(crate) newcomer: u64,
 }
 
 impl Namespace {
@@ -89,6 +91,7 @@ impl Namespace {
         };
         self.book.join(socket.user());
         order.version += 1;
+        order.newcomer = order.version;
         wake
     }
 

@@ -20,6 +20,7 @@ use crate::{
     metrics::Counters,
     namespace::Namespace,
     ranges::LatestKey,
+    reason::DisconnectReason,
     session::{Opening, Session},
     sessions::Sessions,
     shard::Shard,
@@ -95,6 +96,10 @@ impl Server {
         self.sessions.insert(&session);
         self.metrics.count_session();
         session.start();
+        // A shutdown that has begun meanwhile may not have found it.
+        if self.is_closing() {
+            session.end(DisconnectReason::ServerShuttingDown);
+        }
         Ok(session)
     }
 

@@ -48,6 +48,8 @@ fn command(program: &Program) -> Result<Command> {
     Ok(match program {
         Program::Fanfare(words) => {
             let mut command = Command::new(built.join("fanfare"));
+            // So that its advice names the command that was typed.
+            command.env("FANFARE_COMMAND", "cargo xtask serve");
             command.arg("serve").args(words);
             command
         }

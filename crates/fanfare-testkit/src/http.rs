@@ -70,6 +70,11 @@ impl Request {
         self
     }
 
+    /// The headers, in their order.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(|(name, value)| (&**name, &**value))
+    }
+
     /// What goes on the wire.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
@@ -155,6 +160,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http<S> {
         within("the server to take a request", self.stream.write_all(bytes))
             .await
             .expect("the connection is open");
+    }
+
+    /// Sends bytes, whole, unless the connection is closed.
+    pub async fn try_send(&mut self, bytes: &[u8]) -> bool {
+        within("the server to take a request", self.stream.write_all(bytes))
+            .await
+            .is_ok()
     }
 
     /// Waits for the answer to what was sent.

@@ -76,7 +76,7 @@ impl Polling {
     }
 
     /// Sends a `GET`, and gives the server time to see that it has nothing for it. Nothing on the
-    /// wire tells when it has: for tests that [`punctual`](crate::punctual) runs.
+    /// wire tells when it has: for tests that [`punctual`](crate::punctual()) runs.
     pub async fn park(&self) -> Http {
         let http = self.begin_get().await;
         sleep(PARKING).await;

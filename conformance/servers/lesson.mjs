@@ -1,0 +1,18 @@
+//! The lesson's step on Node, by the letter: count up, and tell everyone.
+
+import { fileURLToPath } from "node:url";
+import { Server } from "socket.io";
+import { offer, sources, urlOf } from "../lib/offer.mjs";
+
+const http = await offer(await sources(fileURLToPath(import.meta.url)));
+const io = new Server(http);
+
+let currentUsers = 0;
+
+io.on('connection', socket => {
+  console.log('A user has connected');
+  ++currentUsers;
+  io.emit('user count', currentUsers);
+});
+
+console.log(`listening on ${urlOf(http)}`);

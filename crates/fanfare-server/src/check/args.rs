@@ -20,9 +20,10 @@ pub(crate) struct Args {
     /// How many clients come, one by one; at least 3: one leaves, one is cut off, one is shown it
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(3..=1_000))]
     pub(super) clients: u16,
-    /// Over what they come
+    /// How they come; one section for each, separated by commas
     #[arg(
         long,
+        value_name = "WAYS",
         value_delimiter = ',',
         default_value = "polling,websocket,upgraded"
     )]

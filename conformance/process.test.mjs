@@ -1,8 +1,12 @@
 //! The program `fanfare serve` as a process: where it listens, what it can't, how it ends.
 
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { test } from "node:test";
 import { Client, WAYS } from "./lib/client.mjs";
+import { within } from "./lib/deadline.mjs";
 import { Program, addresses, binary, newKeyFile, startBinary, startRoom } from "./lib/program.mjs";
 import { Visitor, visit } from "./lib/visitor.mjs";
 
@@ -78,9 +82,55 @@ for (const signal of ["SIGTERM", "SIGINT"]) {
   });
 }
 
+test("at the end every WebSocket gets one Close frame, however fast it answers", async (t) => {
+  const server = await startRoom(t);
+  const ends = await Promise.all(Array.from({ length: 100 }, () => openWebSocket(server.url)));
+  await server.stop();
+  for (const frames of await within(Promise.all(ends.map(({ closed }) => closed)), "the end of every WebSocket")) {
+    assert.deepEqual(frames.filter((opcode) => opcode === CLOSE), [CLOSE], frames.join());
+  }
+});
+
 test("two rooms with keys of their own do not know each other's people", async (t) => {
   const [here, there] = [await startRoom(t), await startRoom(t)];
   const ann = await Visitor.signedIn(t, here.url, "Ann");
   const abroad = Client.open(t, there.url, { extraHeaders: { cookie: ann.cookie } });
   assert.match((await abroad.failure()).message, /^not signed in, this server did not write your cookie/);
 });
+
+const CLOSE = 8;
+
+/** A WebSocket that answers a Close frame at once, as browsers do, and goes on reading; the opcodes that it has got. */
+async function openWebSocket(url) {
+  const { hostname, port, host } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  const head = [
+    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1",
+    `Host: ${host}`,
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    `Sec-WebSocket-Key: ${randomBytes(16).toString("base64")}`,
+  ];
+  socket.write(`${head.join("\r\n")}\r\n\r\n`);
+  const frames = [];
+  let bytes = Buffer.alloc(0);
+  let isOpen = false;
+  const closed = once(socket, "close").then(() => frames);
+  await new Promise((resolve, reject) => {
+    socket.on("error", reject);
+    socket.on("data", (data) => {
+      bytes = Buffer.concat([bytes, data]);
+      const end = isOpen ? 0 : bytes.indexOf("\r\n\r\n") + 4;
+      if (end < 4 && !isOpen) return;
+      isOpen = true;
+      bytes = bytes.subarray(end);
+      for (let size; bytes.length >= 2 && bytes.length >= (size = 2 + bytes[1]); bytes = bytes.subarray(size)) {
+        frames.push(bytes[0] & 15);
+        if (frames.at(-1) === CLOSE) socket.write(Buffer.from([0x80 | CLOSE, 0x80, 0, 0, 0, 0]));
+      }
+      resolve();
+    });
+  });
+  return { closed };
+}

@@ -165,7 +165,7 @@ impl Session {
         if self.n_full.fetch_sub(1, Ordering::AcqRel) == 1 {
             let now = clock::now();
             self.lock().machine.defer_pong(now);
-            self.wake.notify_waiters();
+            self.resumed.notify_waiters();
             self.wake.notify_one();
         }
     }

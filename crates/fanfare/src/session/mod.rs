@@ -51,6 +51,8 @@ pub(crate) struct Session {
     out: Mutex<Outbox>,
     /// Tells the session's task to look after the outbox, the inbox, or its end.
     pub(crate) wake: Notify,
+    /// Tells whoever reads for the session, but does not write, that it may be read again.
+    pub(crate) resumed: Notify,
     /// Sockets whose inbox is full: the session is not read while there are any.
     n_full: AtomicUsize,
     /// Whether the address's count of sessions that have not joined still has this one in it.
@@ -160,6 +162,7 @@ impl Session {
             state: Mutex::new(state),
             out: Mutex::new(Outbox::new(sink)),
             wake: Notify::new(),
+            resumed: Notify::new(),
             n_full: AtomicUsize::new(0),
             is_joining: AtomicBool::new(true),
             binary,

@@ -101,11 +101,11 @@ where
 /// Hands one packet on, as soon as the session's inboxes have room.
 async fn handle(session: &Arc<Session>, packet: Packet) {
     loop {
-        let woken = session.wake.notified();
+        let resumed = session.resumed.notified();
         if session.is_readable() {
             break;
         }
-        woken.await;
+        resumed.await;
     }
     session.handle_packet(Via::Polling, packet);
 }

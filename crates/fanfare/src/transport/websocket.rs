@@ -245,10 +245,8 @@ async fn serve_tcp(link: Link<TcpStream>) {
             (true, false) => Interest::READABLE,
             (true, true) => Interest::READABLE | Interest::WRITABLE,
             (false, true) => Interest::WRITABLE,
-            (false, false) => {
-                woken.await;
-                continue;
-            }
+            // Unread, it may be gone all the same.
+            (false, false) => Interest::ERROR,
         };
         let ready = tokio::select! {
             ready = stream.ready(interest) => ready,
@@ -257,6 +255,9 @@ async fn serve_tcp(link: Link<TcpStream>) {
         let Ok(ready) = ready else {
             break Ending::Lost(CloseReason::TransportClose);
         };
+        if ready.is_error() {
+            break Ending::Lost(CloseReason::TransportClose);
+        }
         if is_waiting && ready.is_writable() && flush(&session).is_err() {
             break Ending::Lost(CloseReason::TransportClose);
         }
@@ -339,31 +340,27 @@ async fn serve_stream<S: AsyncRead + AsyncWrite + Unpin>(link: &mut Link<S>) {
     } = link;
     let (mut input, mut output) = tokio::io::split(stream);
     let mut writing = pin!(write_all(session, &mut output));
-    let ending = loop {
-        let woken = session.wake.notified();
-        if !session.is_readable() {
-            tokio::select! {
-                _ = &mut writing => break Ending::Over,
-                () = woken => {}
-            }
-            continue;
-        }
-        tokio::select! {
-            written = &mut writing => match written {
-                Ok(()) => break Ending::Over,
-                Err(_) => break Ending::Lost(CloseReason::TransportClose),
-            },
-            read = read(&mut input, session, Via::WebSocket, reader) => {
-                if let ControlFlow::Break(ending) = read {
-                    break ending;
-                }
+    let reading = async {
+        loop {
+            let resumed = session.resumed.notified();
+            if !session.is_readable() {
+                resumed.await;
+            } else if let ControlFlow::Break(ending) =
+                read(&mut input, session, Via::WebSocket, reader).await
+            {
+                return ending;
             }
         }
     };
-    if let Ending::Lost(reason) = ending {
-        session.handle_transport_closed(Via::WebSocket, reason);
-        // A Close frame may wait.
-        let _ = timeout(CLOSING, &mut writing).await;
+    tokio::select! {
+        written = &mut writing => if written.is_err() {
+            session.handle_transport_closed(Via::WebSocket, CloseReason::TransportClose);
+        },
+        ending = reading => {
+            session.handle_transport_closed(Via::WebSocket, ending.reason());
+            // A Close frame may wait.
+            let _ = timeout(CLOSING, &mut writing).await;
+        }
     }
     session.outbox().close();
 }

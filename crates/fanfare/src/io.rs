@@ -208,12 +208,14 @@ impl Io {
 
     /// The socket of this id, if it is connected to this node.
     pub fn socket(&self, id: SocketId) -> Option<Socket> {
-        let id: Arc<str> = id.as_str().into();
+        let room: Arc<str> = id.as_str().into();
+        // A room may be called like it, too.
         self.select(&Select {
-            rooms: [id].into_iter().collect(),
+            rooms: [room].into_iter().collect(),
             ..Select::default()
         })
-        .pop()
+        .into_iter()
+        .find(|socket| socket.id() == id)
     }
 
     /// The server's counters.

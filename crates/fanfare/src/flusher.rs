@@ -27,7 +27,7 @@ pub(crate) struct Pass {
     next: usize,
     pub(crate) report: Arc<Turn>,
     pub(crate) superseded: Vec<(u32, usize)>,
-    refusals: Vec<Refusal>,
+    pub(crate) refusals: Vec<Refusal>,
     doomed: Vec<(Arc<Session>, DisconnectReason)>,
     began: Option<Instant>,
 }

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use crate::{
     broadcast::Select,
-    emitted::{Part, Turn},
+    emitted::{Fate, Part, Refusal, Turn},
     flusher::{self, Pass},
     ranges::{Lane, LatestKey, Range, Ranges},
     session::Session,
@@ -42,6 +42,8 @@ pub(crate) struct ShardTurn {
     dirty: Vec<u32>,
     report: Arc<Turn>,
     superseded: Vec<(u32, usize)>,
+    /// What the turn held for sessions that ended within it.
+    refusals: Vec<Refusal>,
     /// Indexed by the namespace's number.
     members: Vec<Members>,
     deadlines: BinaryHeap<Reverse<Deadline>>,
@@ -97,6 +99,7 @@ impl Shard {
                 dirty: Vec::new(),
                 report: Arc::default(),
                 superseded: Vec::new(),
+                refusals: Vec::new(),
                 members: Vec::new(),
                 deadlines: BinaryHeap::new(),
                 is_closed: false,
@@ -248,7 +251,9 @@ impl ShardTurn {
         let mut receivers = 0;
         let mut send = |slot: u32| {
             receivers += 1;
-            if let Some(older) = widen(&mut self.slots, &mut self.dirty, slot, range) {
+            if let Some(older) = widen(&mut self.slots, &mut self.dirty, slot, range)
+                && older.lane == Lane::Open
+            {
                 match self
                     .superseded
                     .iter_mut()
@@ -300,6 +305,7 @@ impl ShardTurn {
         }
         pass.report = std::mem::take(&mut self.report);
         pass.superseded = std::mem::take(&mut self.superseded);
+        pass.refusals = std::mem::take(&mut self.refusals);
     }
 
     /// Gives the buffers of a pass back for the next turn, unless they grew past use.
@@ -442,10 +448,16 @@ impl ShardTurn {
 
     fn take_slot(&mut self, index: u32) {
         let slot = &mut self.slots[index as usize];
-        *slot = Slot {
-            generation: slot.generation.wrapping_add(1),
-            ..Slot::default()
-        };
+        let generation = slot.generation.wrapping_add(1);
+        let ended = std::mem::take(slot);
+        slot.generation = generation;
+        if !ended.ranges.is_empty() {
+            self.refusals.push(Refusal {
+                ranges: ended.ranges,
+                written_bytes: 0,
+                fate: Fate::Dropped,
+            });
+        }
         self.free.push(index);
     }
 }

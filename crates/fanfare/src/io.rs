@@ -20,6 +20,7 @@ use crate::{
     reason::DisconnectReason,
     server::Server,
     session::Session,
+    shard::Shard,
     shutdown,
     socket::{Socket, SocketId},
 };
@@ -261,11 +262,12 @@ impl Io {
     }
 
     pub(crate) fn count_of(&self, select: &Select) -> usize {
-        self.server
-            .shards()
-            .iter()
-            .map(|shard| shard.lock().count(self.namespace.number, select))
-            .sum()
+        let count = |shard: &Arc<Shard>| {
+            let turn = shard.lock();
+            turn.members(self.namespace.number)
+                .map_or(0, |members| members.count(select))
+        };
+        self.server.shards().iter().map(count).sum()
     }
 
     pub(crate) fn disconnect_of(&self, select: &Select) {
@@ -275,8 +277,7 @@ impl Io {
     }
 
     fn select(&self, select: &Select) -> Vec<Socket> {
-        let sessions =
-            |shard: &Arc<crate::shard::Shard>| shard.lock().select(self.namespace.number, select);
+        let sessions = |shard: &Arc<Shard>| shard.lock().select(self.namespace.number, select);
         let sessions = self.server.shards().iter().flat_map(sessions);
         sessions
             .filter_map(|session: Arc<Session>| session.socket_in(&self.namespace))

@@ -45,6 +45,7 @@ mod head;
 mod http;
 mod inbox;
 mod io;
+mod members;
 mod metrics;
 mod namespace;
 mod outbox;

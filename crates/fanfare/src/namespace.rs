@@ -86,7 +86,8 @@ impl Namespace {
         let mut order = self.order();
         let wake = {
             let mut turn = session.shard.lock();
-            turn.join_namespace(session.slot, self.number, socket.id());
+            turn.members_mut(self.number)
+                .join(session.slot, socket.id());
             turn.push_private(session.slot, connected, None)
         };
         self.book.join(socket.user());
@@ -103,7 +104,8 @@ impl Namespace {
             session
                 .shard
                 .lock()
-                .leave_namespace(session.slot, self.number, socket.id());
+                .members_mut(self.number)
+                .leave(session.slot, socket.id());
             self.book.leave(socket.user());
             order.version += 1;
         }

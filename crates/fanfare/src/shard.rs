@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap},
+    collections::BinaryHeap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -11,13 +11,13 @@ use std::{
 };
 
 use bytes::BytesMut;
-use roaring::RoaringBitmap;
 use tokio::sync::Notify;
 
 use crate::{
     broadcast::Select,
     emitted::{Fate, Part, Refusal, Turn},
     flusher::{self, Pass},
+    members::Members,
     ranges::{Lane, LatestKey, Range, Ranges},
     session::Session,
     socket::SocketId,
@@ -53,7 +53,7 @@ pub(crate) struct ShardTurn {
 /// Names a session within its shard, for as long as it has the slot.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct SlotId {
-    index: u32,
+    pub(crate) index: u32,
     generation: u32,
 }
 
@@ -63,15 +63,6 @@ struct Slot {
     generation: u32,
     ranges: Ranges,
     is_leaving: bool,
-}
-
-/// Who of this shard is in a namespace, and in which of its rooms.
-#[derive(Default)]
-struct Members {
-    all: RoaringBitmap,
-    rooms: HashMap<Arc<str>, RoaringBitmap>,
-    rooms_of: HashMap<u32, Vec<Arc<str>>>,
-    by_id: HashMap<SocketId, u32>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -225,9 +216,8 @@ impl ShardTurn {
     }
 
     pub(crate) fn is_member(&self, namespace: usize, id: SocketId) -> bool {
-        self.members
-            .get(namespace)
-            .is_some_and(|members| members.by_id.contains_key(&id))
+        self.members(namespace)
+            .is_some_and(|members| members.has(id))
     }
 
     /// Sends `frame` to everyone of this shard whom `select` names.
@@ -349,90 +339,23 @@ impl ShardTurn {
             .collect()
     }
 
-    /// The socket is a member of the namespace from here on.
-    pub(crate) fn join_namespace(&mut self, slot: SlotId, namespace: usize, id: SocketId) {
+    /// Who is in a namespace; nobody yet, if it is new.
+    pub(crate) fn members_mut(&mut self, namespace: usize) -> &mut Members {
         if self.members.len() <= namespace {
             self.members.resize_with(namespace + 1, Members::default);
         }
-        let members = &mut self.members[namespace];
-        members.all.insert(slot.index);
-        members.by_id.insert(id, slot.index);
+        &mut self.members[namespace]
     }
 
-    pub(crate) fn leave_namespace(&mut self, slot: SlotId, namespace: usize, id: SocketId) {
-        let Some(members) = self.members.get_mut(namespace) else {
-            return;
-        };
-        if members.by_id.remove(&id).is_none() {
-            return;
-        }
-        members.all.remove(slot.index);
-        for room in members.rooms_of.remove(&slot.index).unwrap_or_default() {
-            members.leave_room(slot.index, &room);
-        }
-    }
-
-    pub(crate) fn join_room(&mut self, slot: SlotId, namespace: usize, id: SocketId, room: &str) {
-        let Some(members) = self.members.get_mut(namespace) else {
-            return;
-        };
-        if !members.by_id.contains_key(&id) {
-            return;
-        }
-        let room: Arc<str> = match members.rooms.get_key_value(room) {
-            Some((room, _)) => room.clone(),
-            None => room.into(),
-        };
-        if members
-            .rooms
-            .entry(room.clone())
-            .or_default()
-            .insert(slot.index)
-        {
-            members.rooms_of.entry(slot.index).or_default().push(room);
-        }
-    }
-
-    pub(crate) fn leave_room(&mut self, slot: SlotId, namespace: usize, id: SocketId, room: &str) {
-        let Some(members) = self.members.get_mut(namespace) else {
-            return;
-        };
-        if !members.by_id.contains_key(&id) {
-            return;
-        }
-        members.leave_room(slot.index, room);
-        if let Some(rooms) = members.rooms_of.get_mut(&slot.index) {
-            rooms.retain(|joined| **joined != *room);
-            if rooms.is_empty() {
-                members.rooms_of.remove(&slot.index);
-            }
-        }
-    }
-
-    pub(crate) fn rooms_of(&self, slot: SlotId, namespace: usize, id: SocketId) -> Vec<Arc<str>> {
-        self.members
-            .get(namespace)
-            .filter(|members| members.by_id.contains_key(&id))
-            .and_then(|members| members.rooms_of.get(&slot.index).cloned())
-            .unwrap_or_default()
-    }
-
-    pub(crate) fn count(&self, namespace: usize, select: &Select) -> usize {
-        let Some(members) = self.members.get(namespace) else {
-            return 0;
-        };
-        let mut receivers = 0;
-        match select.only_room().and_then(|room| members.rooms.get(room)) {
-            Some(room) => receivers = usize::try_from(room.len()).unwrap_or(usize::MAX),
-            None => members.for_each(select, |_| receivers += 1),
-        }
-        receivers
+    /// Who is in a namespace, if anybody ever was.
+    pub(crate) fn members(&self, namespace: usize) -> Option<&Members> {
+        self.members.get(namespace)
     }
 
     /// The sessions whom `select` names, for operations on sockets.
     pub(crate) fn select(&self, namespace: usize, select: &Select) -> Vec<Arc<Session>> {
         let mut sessions = Vec::new();
-        if let Some(members) = self.members.get(namespace) {
+        if let Some(members) = self.members(namespace) {
             members.for_each(select, |slot| {
                 sessions.extend(self.slots[slot as usize].session.clone());
             });
@@ -459,54 +382,6 @@ impl ShardTurn {
             });
         }
         self.free.push(index);
-    }
-}
-
-impl Members {
-    /// Calls `send` once for each member whom `select` names.
-    fn for_each(&self, select: &Select, mut send: impl FnMut(u32)) {
-        if select.rooms.is_empty() && select.except.is_empty() {
-            let skip = select.but.and_then(|id| self.by_id.get(&id).copied());
-            self.all
-                .iter()
-                .filter(|slot| Some(*slot) != skip)
-                .for_each(send);
-            return;
-        }
-        let mut receivers = match select.rooms.is_empty() {
-            true => self.all.clone(),
-            false => self.union(&select.rooms),
-        };
-        receivers -= self.union(&select.except);
-        if let Some(slot) = select.but.and_then(|id| self.by_id.get(&id)) {
-            receivers.remove(*slot);
-        }
-        for slot in receivers {
-            send(slot);
-        }
-    }
-
-    /// A socket's id names a room that holds just this socket.
-    fn union(&self, rooms: &[Arc<str>]) -> RoaringBitmap {
-        let mut union = RoaringBitmap::new();
-        for room in rooms {
-            if let Some(members) = self.rooms.get(room) {
-                union |= members;
-            }
-            if let Some(slot) = SocketId::parse(room).and_then(|id| self.by_id.get(&id)) {
-                union.insert(*slot);
-            }
-        }
-        union
-    }
-
-    fn leave_room(&mut self, slot: u32, room: &str) {
-        if let Some(members) = self.rooms.get_mut(room) {
-            members.remove(slot);
-            if members.is_empty() {
-                self.rooms.remove(room);
-            }
-        }
     }
 }
 

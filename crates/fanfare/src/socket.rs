@@ -177,29 +177,32 @@ impl Socket {
 
     /// Adds the socket to a room. Does nothing once it is disconnected.
     pub fn join(&self, room: impl AsRef<str>) {
-        let (session, namespace) = (&self.0.session, &self.0.namespace);
+        let (session, room) = (&self.0.session, room.as_ref());
         session
             .shard
             .lock()
-            .join_room(session.slot, namespace.number, self.id(), room.as_ref());
+            .members_mut(self.0.namespace.number)
+            .join_room(session.slot, self.id(), room);
     }
 
     /// Takes the socket out of a room.
     pub fn leave(&self, room: impl AsRef<str>) {
-        let (session, namespace) = (&self.0.session, &self.0.namespace);
+        let (session, room) = (&self.0.session, room.as_ref());
         session
             .shard
             .lock()
-            .leave_room(session.slot, namespace.number, self.id(), room.as_ref());
+            .members_mut(self.0.namespace.number)
+            .leave_room(session.slot, self.id(), room);
     }
 
     /// The rooms that the socket is in, without the one of its own id. None once disconnected.
     pub fn rooms(&self) -> Vec<String> {
-        let (session, namespace) = (&self.0.session, &self.0.namespace);
+        let session = &self.0.session;
         let rooms = session
             .shard
             .lock()
-            .rooms_of(session.slot, namespace.number, self.id());
+            .members_mut(self.0.namespace.number)
+            .rooms_of(session.slot, self.id());
         rooms.iter().map(|room| String::from(&**room)).collect()
     }
 

@@ -1,0 +1,141 @@
+//! Members: who of a shard is in a namespace, and in which of its rooms. Plain data.
+
+use std::{collections::HashMap, sync::Arc};
+
+use roaring::RoaringBitmap;
+
+use crate::{broadcast::Select, shard::SlotId, socket::SocketId};
+
+/// Who of a shard is in a namespace, and in which of its rooms, as sets of slots.
+#[derive(Default)]
+pub(crate) struct Members {
+    all: RoaringBitmap,
+    rooms: HashMap<Arc<str>, RoaringBitmap>,
+    /// Nothing for a socket that is in no room.
+    rooms_of: HashMap<u32, Vec<Arc<str>>>,
+    by_id: HashMap<SocketId, u32>,
+}
+
+impl Members {
+    /// The socket is a member from here on.
+    pub(crate) fn join(&mut self, slot: SlotId, id: SocketId) {
+        self.all.insert(slot.index);
+        self.by_id.insert(id, slot.index);
+    }
+
+    /// The socket is no member any more, and in no room.
+    pub(crate) fn leave(&mut self, slot: SlotId, id: SocketId) {
+        if self.by_id.remove(&id).is_none() {
+            return;
+        }
+        self.all.remove(slot.index);
+        for room in self.rooms_of.remove(&slot.index).unwrap_or_default() {
+            self.take_from(slot.index, &room);
+        }
+    }
+
+    pub(crate) fn has(&self, id: SocketId) -> bool {
+        self.by_id.contains_key(&id)
+    }
+
+    /// Does nothing for who is no member.
+    pub(crate) fn join_room(&mut self, slot: SlotId, id: SocketId, room: &str) {
+        if !self.has(id) {
+            return;
+        }
+        let room: Arc<str> = match self.rooms.get_key_value(room) {
+            Some((room, _)) => room.clone(),
+            None => room.into(),
+        };
+        if self
+            .rooms
+            .entry(room.clone())
+            .or_default()
+            .insert(slot.index)
+        {
+            self.rooms_of.entry(slot.index).or_default().push(room);
+        }
+    }
+
+    /// Does nothing for who is no member.
+    pub(crate) fn leave_room(&mut self, slot: SlotId, id: SocketId, room: &str) {
+        if !self.has(id) {
+            return;
+        }
+        self.take_from(slot.index, room);
+        if let Some(rooms) = self.rooms_of.get_mut(&slot.index) {
+            rooms.retain(|joined| **joined != *room);
+            if rooms.is_empty() {
+                self.rooms_of.remove(&slot.index);
+            }
+        }
+    }
+
+    pub(crate) fn rooms_of(&self, slot: SlotId, id: SocketId) -> Vec<Arc<str>> {
+        match self.has(id) {
+            true => self.rooms_of.get(&slot.index).cloned().unwrap_or_default(),
+            false => Vec::new(),
+        }
+    }
+
+    /// How many `select` names. For one room, without looking at its members.
+    pub(crate) fn count(&self, select: &Select) -> usize {
+        match select.only_room() {
+            Some(room) => {
+                let members = self.rooms.get(room).map_or(0, RoaringBitmap::len);
+                usize::try_from(members).unwrap_or(usize::MAX)
+            }
+            None => {
+                let mut receivers = 0;
+                self.for_each(select, |_| receivers += 1);
+                receivers
+            }
+        }
+    }
+
+    /// Calls `send` once for each member whom `select` names.
+    pub(crate) fn for_each(&self, select: &Select, mut send: impl FnMut(u32)) {
+        if select.rooms.is_empty() && select.except.is_empty() {
+            let skip = select.but.and_then(|id| self.by_id.get(&id).copied());
+            self.all
+                .iter()
+                .filter(|slot| Some(*slot) != skip)
+                .for_each(send);
+            return;
+        }
+        let mut receivers = match select.rooms.is_empty() {
+            true => self.all.clone(),
+            false => self.union(&select.rooms),
+        };
+        receivers -= self.union(&select.except);
+        if let Some(slot) = select.but.and_then(|id| self.by_id.get(&id)) {
+            receivers.remove(*slot);
+        }
+        for slot in receivers {
+            send(slot);
+        }
+    }
+
+    /// A socket's id names a room that holds just this socket.
+    fn union(&self, rooms: &[Arc<str>]) -> RoaringBitmap {
+        let mut union = RoaringBitmap::new();
+        for room in rooms {
+            if let Some(members) = self.rooms.get(room) {
+                union |= members;
+            }
+            if let Some(slot) = SocketId::parse(room).and_then(|id| self.by_id.get(&id)) {
+                union.insert(*slot);
+            }
+        }
+        union
+    }
+
+    fn take_from(&mut self, slot: u32, room: &str) {
+        if let Some(members) = self.rooms.get_mut(room) {
+            members.remove(slot);
+            if members.is_empty() {
+                self.rooms.remove(room);
+            }
+        }
+    }
+}

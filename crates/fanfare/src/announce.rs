@@ -165,6 +165,10 @@ impl Announcement {
     fn push(&self, namespace: &Namespace, server: &Server) {
         loop {
             let (version, count) = namespace.versioned_count();
+            // Everyone leaves now: pages keep the last number that was true.
+            if server.is_closing() {
+                return;
+            }
             let Some(frames) = self.encode(count) else {
                 return;
             };

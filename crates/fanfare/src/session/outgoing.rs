@@ -82,6 +82,11 @@ impl Session {
         self.lock().machine.transport()
     }
 
+    /// Whether the session has not begun to end.
+    pub(crate) fn is_open(&self) -> bool {
+        self.lock().machine.is_open()
+    }
+
     pub(super) fn arm(&self, at: Instant) {
         let is_next = {
             let mut turn = self.shard.lock();

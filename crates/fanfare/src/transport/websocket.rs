@@ -468,6 +468,10 @@ fn handle(session: &Arc<Session>, via: Via, message: Message) -> ControlFlow<End
         }
         Message::Pong(_) => {}
         Message::Close(_) => {
+            if via == Via::WebSocket && !session.is_open() {
+                // The answer to ours, which is written or about to be.
+                return ControlFlow::Break(Ending::Over);
+            }
             send_close(session, via, &[]);
             return ControlFlow::Break(Ending::Lost(CloseReason::TransportClose));
         }

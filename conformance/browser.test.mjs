@@ -151,6 +151,35 @@ describe("in a browser", { skip: noBrowser }, () => {
     assert.deepEqual(rest, [2]);
   });
 
+  test("after a restart of the server the pages come back by themselves, and are right", async (t) => {
+    const server = await startRoom(t);
+    const [ann, ben] = [await enter(first, server.url, "Ann"), await enter(second, server.url, "Ben")];
+    await both([ann, ben], (tab) => tab.shows("#count", "2"));
+    await both([ann, ben], (tab) => tab.shows("#state", "connected · polling → websocket"));
+    await ann.prints(1, 2);
+    await ben.prints(2);
+
+    await server.stop();
+    for (const tab of [ann, ben]) {
+      await tab.shows("#count.stale", "2");
+      await tab.shows("#last-known", "last known");
+      assert.equal(await tab.page.title(), "2 last known · fanfare");
+      assert.match(await tab.page.textContent("#state"), /^reconnecting/);
+    }
+    await server.start();
+    for (const tab of [ann, ben]) {
+      await tab.shows("#count:not(.stale)", "2");
+      await tab.shows("#people-total", "2 people");
+      assert.equal(await tab.page.isVisible("#last-known"), false);
+      assert.equal(await tab.page.title(), "2 · fanfare");
+      // Chromium itself tells the console that nobody answered.
+      const printed = (await tab.printed()).filter((line) => !/^error: .*net::ERR_CONNECTION_REFUSED/.test(line));
+      assert(["2", "1,2"].includes(printed.join()), printed.join());
+    }
+    const third = await enter(first, server.url, "Ann");
+    await both([ann, ben, third], (tab) => tab.prints(3));
+  });
+
   test("signing out ends every tab of that browser, and says so in each", async (t) => {
     const { url } = await startRoom(t);
     const ann = await enter(first, url, "Ann");

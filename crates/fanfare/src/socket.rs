@@ -136,15 +136,13 @@ impl Socket {
     ) -> impl Future<Output = Result<T, AckError>> + use<T, A> {
         let id = self.0.namespace.next_ack_id();
         let max = self.0.session.server.config.limits.max_pending_acks;
-        let answer = match self.is_connected() {
-            false => Err(AckError::Disconnected),
-            true => self
-                .0
-                .acks
-                .wait_for(id, max)
-                .map_err(AckError::TooManyPending),
-        };
-        let answer = answer.and_then(|answer| {
+        let answer = self.0.acks.wait_for(id, max);
+        let answer = answer.map_err(AckError::TooManyPending).and_then(|answer| {
+            // Asked after that: who leaves from here on takes the answer along.
+            if !self.is_connected() {
+                self.0.acks.clear();
+                return Err(AckError::Disconnected);
+            }
             self.send_event(event, Some(id), args)?;
             Ok(answer)
         });

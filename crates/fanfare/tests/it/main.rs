@@ -1,5 +1,7 @@
 //! Tests through the public interface, over real sockets.
 
+mod api;
+mod notes;
 mod server;
 mod suites;
 mod violations;

@@ -1,0 +1,267 @@
+//! Every way in which a socket ends, and what its application is told.
+
+use std::time::Duration;
+
+use fanfare::{Config, Count};
+use fanfare_testkit::{Heard, Polling, punctual, within};
+
+use crate::{
+    notes::{Notes, notes},
+    server::{self, Server},
+};
+
+/// A way for a socket on WebSocket to end.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Packet(&'static str),
+    Bytes(&'static [u8]),
+    Drop,
+    Reset,
+    Disconnect,
+    DisconnectRoom,
+    Close,
+    Shutdown,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_end_on_websocket_has_the_references_reason() {
+    for (end, reason) in [
+        (End::Packet("41"), "client namespace disconnect"),
+        (End::Drop, "transport close"),
+        (End::Reset, "transport close"),
+        (End::Bytes(&[0x88, 0x80, 0, 0, 0, 0]), "transport close"),
+        (End::Packet("2"), "transport error"),
+        (End::Bytes(&[0xFF; 14]), "transport error"),
+        (End::Packet("x"), "parse error"),
+        (End::Packet("4x"), "forced close"),
+        (End::Disconnect, "server namespace disconnect"),
+        (End::DisconnectRoom, "server namespace disconnect"),
+        (End::Close, "server namespace disconnect"),
+        (End::Shutdown, "server shutting down"),
+    ] {
+        let (server, mut notes) = watched(Config::default()).await;
+        let mut client = server.client().await;
+        notes.expect(&["connect"]).await;
+        let socket = server.io.sockets().remove(0);
+        let client = match end {
+            End::Packet(packet) => {
+                client.send(packet).await;
+                Some(client)
+            }
+            End::Bytes(bytes) => {
+                client.websocket.send_bytes(bytes).await;
+                Some(client)
+            }
+            End::Drop => {
+                drop(client);
+                None
+            }
+            End::Reset => {
+                client.reset();
+                None
+            }
+            End::Disconnect => {
+                socket.disconnect();
+                Some(client)
+            }
+            End::DisconnectRoom => {
+                server.io.to("room").disconnect();
+                Some(client)
+            }
+            End::Close => {
+                socket.close();
+                Some(client)
+            }
+            End::Shutdown => {
+                within("the shutdown", server.io.shutdown()).await;
+                Some(client)
+            }
+        };
+        check_left(&mut notes, reason).await;
+        assert_eq!(server.io.count(), Count::default(), "{end:?}");
+        drop(client);
+        server.is_deserted().await;
+    }
+}
+
+#[tokio::test]
+async fn each_end_on_polling_has_the_references_reason() {
+    punctual(|| async {
+        for (reason, body) in [
+            ("client namespace disconnect", "41"),
+            ("transport close", "1"),
+            ("transport error", "2"),
+            ("parse error", "x"),
+            ("forced close", "4x"),
+        ] {
+            let (_server, mut notes, polling) = watched_polling().await;
+            polling.send(body).await;
+            check_left(&mut notes, reason).await;
+        }
+        let (_server, mut notes, polling) = watched_polling().await;
+        drop(polling.park().await);
+        check_left(&mut notes, "transport error").await;
+
+        let (_server, mut notes, polling) = watched_polling().await;
+        let mut get = polling.park().await;
+        polling.get().await;
+        check_left(&mut notes, "transport error").await;
+        assert_eq!(get.receive().await.text(), "1");
+
+        let (server, mut notes, polling) = watched_polling().await;
+        let mut get = polling.park().await;
+        server.io.shutdown().await;
+        check_left(&mut notes, "server shutting down").await;
+        assert_eq!(get.receive().await.text(), "1");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_silent_client_is_lost_on_either_transport() {
+    let (server, mut notes) = watched(server::fast()).await;
+    let mut websocket = server.websocket().await;
+    websocket.send("40").await;
+    notes.expect(&["connect"]).await;
+    check_left(&mut notes, "ping timeout").await;
+    assert_eq!(websocket.closed().await, None);
+
+    let polling = server.polling().await;
+    polling.join().await;
+    notes.expect(&["connect"]).await;
+    check_left(&mut notes, "ping timeout").await;
+}
+
+#[tokio::test]
+async fn a_disconnected_socket_leaves_its_connection_open() {
+    let (server, mut notes) = watched(Config::default()).await;
+    server.io.of("/other");
+    let mut client = server.client().await;
+    client.join_nsp("/other", "").await;
+    let socket = server.io.sockets().remove(0);
+    socket.emit("last", 1);
+    socket.disconnect();
+    socket.emit("later", 1);
+    socket.disconnect();
+    client.expect(r#"42["last",1]"#).await;
+    client.expect("41").await;
+    notes.expect(&["connect"]).await;
+    check_left(&mut notes, "server namespace disconnect").await;
+    server.io.of("/other").emit("still", 1);
+    client.expect(r#"42/other,["still",1]"#).await;
+    client.join_nsp("/", "").await;
+}
+
+#[tokio::test]
+async fn a_closed_socket_takes_its_connection_along() {
+    let (server, _notes) = watched(Config::default()).await;
+    server.io.of("/other");
+    let mut client = server.client().await;
+    client.join_nsp("/other", "").await;
+    let socket = server.io.sockets().remove(0);
+    socket.emit("last", 1);
+    socket.close();
+    socket.close();
+    let mut heard = client.closed().await;
+    heard.sort_unstable();
+    assert_eq!(heard, ["41", "41/other,", r#"42["last",1]"#]);
+    assert_eq!(server.io.of("/other").count().sockets, 0);
+    server.is_deserted().await;
+}
+
+#[tokio::test]
+async fn a_closed_socket_on_polling_is_told_with_the_next_get() {
+    let (server, mut notes, polling) = watched_polling().await;
+    let socket = server.io.sockets().remove(0);
+    socket.emit("last", 1);
+    socket.close();
+    check_left(&mut notes, "server namespace disconnect").await;
+    polling.send("42[\"ignored\"]").await;
+    let mut heard = Vec::new();
+    while heard.last().is_none_or(|last| last != "1") {
+        heard.extend(polling.receive().await.split('\u{1e}').map(str::to_owned));
+    }
+    assert_eq!(heard, [r#"42["last",1]"#, "41", "6", "1"]);
+    assert_eq!(polling.get().await.status, 400);
+}
+
+#[tokio::test]
+async fn a_connect_handler_that_panics_disconnects_its_socket() {
+    for is_later in [false, true] {
+        let server = Server::start().await;
+        let (pen, mut notes) = notes();
+        server.io.on_connect(move |_, _| async move {
+            if is_later {
+                tokio::task::yield_now().await;
+            }
+            panic!("expected by this test")
+        });
+        server.io.on_disconnect(move |_, _, reason| {
+            pen.note(reason.as_str());
+            async {}
+        });
+        let mut client = server.client().await;
+        client.expect("41").await;
+        notes.expect(&["server namespace disconnect"]).await;
+        assert_eq!(server.io.count().sockets, 0);
+    }
+}
+
+#[tokio::test]
+async fn who_joins_nothing_is_closed_after_a_while() {
+    let server = Server::with(Config {
+        connect_timeout: Duration::from_millis(100),
+        ..Config::default()
+    })
+    .await;
+    let mut silent = server.websocket().await;
+    let mut joined = server.client().await;
+    let mut refused = server.websocket().await;
+    refused.send("40/nowhere").await;
+    assert!(refused.text().await.starts_with("44/nowhere"));
+    for websocket in [&mut silent, &mut refused] {
+        assert_eq!(websocket.hear().await, Heard::Close(None));
+    }
+    server.io.emit("mark", 1);
+    joined.expect(r#"42["mark",1]"#).await;
+    server.io.sockets()[0].disconnect();
+    joined.expect("41").await;
+    joined.join_nsp("/", "").await;
+}
+
+/// A server that notes connects, and disconnects with their reasons.
+async fn watched(config: Config) -> (Server, Notes) {
+    let server = Server::with(config).await;
+    let (pen, notes) = notes();
+    let coming = pen.clone();
+    server.io.on_connect(move |io, socket| {
+        assert_eq!(io.count().sockets, 1);
+        assert!(socket.is_connected());
+        socket.join("room");
+        coming.note("connect");
+        async {}
+    });
+    server.io.on_disconnect(move |io, socket, reason| {
+        assert_eq!(io.count(), Count::default());
+        assert_eq!(io.to("room").count(), 0);
+        assert!(!socket.is_connected() && socket.rooms().is_empty());
+        assert_eq!(io.emit("gone", 1).receivers(), 0);
+        assert_eq!(reason.to_string(), reason.as_str());
+        pen.note(reason.as_str());
+        async {}
+    });
+    (server, notes)
+}
+
+async fn watched_polling() -> (Server, Notes, Polling) {
+    let (server, mut notes) = watched(Config::default()).await;
+    let polling = server.polling().await;
+    polling.join().await;
+    notes.expect(&["connect"]).await;
+    (server, notes, polling)
+}
+
+async fn check_left(notes: &mut Notes, reason: &str) {
+    notes.expect(&[reason]).await;
+    assert!(notes.is_empty(), "{reason}");
+}

@@ -1,0 +1,264 @@
+//! Event handlers: their arguments, their order, their mistakes.
+
+use std::{collections::HashMap, sync::Arc};
+
+use fanfare::{Ack, Args, EmitError, RawArgs, Socket};
+use serde::{Deserialize, Serialize};
+use tokio::{sync::Semaphore, task::yield_now};
+
+use crate::{notes::notes, server::Server};
+
+#[derive(Deserialize, Serialize)]
+struct Point {
+    x: i32,
+    y: Option<i32>,
+}
+
+#[tokio::test]
+async fn handlers_take_arguments_of_their_own_types() {
+    let server = Server::start().await;
+    let io = &server.io;
+    io.on("none", |socket: Socket| async move {
+        socket.emit("none", Args(()));
+    });
+    io.on("one", |socket: Socket, text: String| async move {
+        socket.emit("one", text);
+    });
+    io.on("struct", |socket: Socket, point: Point| async move {
+        socket.emit("struct", point);
+    });
+    io.on("option", |socket: Socket, it: Option<u8>| async move {
+        socket.emit("option", it);
+    });
+    io.on(
+        "many",
+        |socket: Socket, Args((a, b)): Args<(u8, String)>| async move {
+            socket.emit("many", Args((b, a)));
+        },
+    );
+    io.on("raw", |socket: Socket, args: RawArgs| async move {
+        socket.emit("raw", &args);
+    });
+    let mut client = server.client().await;
+    for (sent, back) in [
+        (r#"42["none"]"#, r#"42["none"]"#),
+        (r#"42["none",1,2]"#, r#"42["none"]"#),
+        (r#"42["one","é\n\u00e9"]"#, r#"42["one","é\né"]"#),
+        (r#"42["one","a","ignored"]"#, r#"42["one","a"]"#),
+        (
+            r#"42["struct",{"x":1,"z":[]}]"#,
+            r#"42["struct",{"x":1,"y":null}]"#,
+        ),
+        (r#"42["option"]"#, r#"42["option",null]"#),
+        (r#"42["option",null]"#, r#"42["option",null]"#),
+        (r#"42["option",5]"#, r#"42["option",5]"#),
+        (r#"42["many",1,"b"]"#, r#"42["many","b",1]"#),
+        (
+            r#"42["raw" , 1.50 ,{ "a" : [ ] }]"#,
+            r#"42["raw",1.50 ,{ "a" : [ ] }]"#,
+        ),
+        (r#"42["raw","\ud800"]"#, r#"42["raw","\ud800"]"#),
+        (r#"42["raw"]"#, r#"42["raw"]"#),
+    ] {
+        client.send(sent).await;
+        client.expect(back).await;
+    }
+}
+
+#[tokio::test]
+async fn arguments_of_another_type_are_answered_by_what_was_expected() {
+    let server = Server::start().await;
+    let (pen, notes) = notes();
+    let called = pen.clone();
+    server.io.on("say", move |_: Socket, _: String| {
+        called.note("say");
+        async {}
+    });
+    server
+        .io
+        .on("add", move |_: Socket, _: Args<(i64, i64)>, _: Ack| {
+            pen.note("add");
+            async {}
+        });
+    let mut client = server.client().await;
+    for (args, words) in [
+        (r#""say",5"#, ["'say'", "integer `5`", "string"]),
+        (r#""say""#, ["'say'", "null", "string"]),
+        (r#""say",{"a":1}"#, ["'say'", "map", "string"]),
+        (r#""say","\ud800""#, ["'say'", "hex", "escape"]),
+        (r#""add",1"#, ["'add'", "length 1", "2"]),
+        (r#""add",1,"2""#, ["'add'", "string", "i64"]),
+    ] {
+        client.send(&format!("42[{args}]")).await;
+        client.send(&format!("427[{args}]")).await;
+        let answer = client.hear().await;
+        assert!(answer.starts_with(r#"437[{"error":""#), "{args}: {answer}");
+        for word in words {
+            assert!(answer.contains(word), "{args}: {answer}");
+        }
+    }
+    assert!(notes.is_empty());
+    assert_eq!(server.io.count().sockets, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_handlers_of_an_event_are_called_one_after_the_other() {
+    let server = Server::start().await;
+    let (pen, mut notes) = notes();
+    for name in ["first", "second", "third"] {
+        let pen = pen.clone();
+        server.io.on("go", move |_: Socket, n: u32, ack: Ack| {
+            let pen = pen.clone();
+            async move {
+                pen.note(format!("{name} {n} begins"));
+                for _ in 0..10 {
+                    yield_now().await;
+                }
+                ack.send(name);
+                pen.note(format!("{name} {n} ends"));
+            }
+        });
+    }
+    let mut client = server.client().await;
+    client.send(r#"421["go",1]"#).await;
+    client.send(r#"422["go",2]"#).await;
+    for n in [1, 2] {
+        for name in ["first", "second", "third"] {
+            let (begins, ends) = (format!("{name} {n} begins"), format!("{name} {n} ends"));
+            notes.expect(&[&begins, &ends]).await;
+        }
+        client.expect(&format!(r#"43{n}["first"]"#)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_wait_for_the_connect_handler_and_come_in_order() {
+    let server = Server::start().await;
+    let (pen, mut notes) = notes();
+    let gate = Arc::new(Semaphore::new(0));
+    let (opens, connecting) = (gate.clone(), pen.clone());
+    server.io.on_connect(move |_, _| {
+        let (gate, pen) = (opens.clone(), connecting.clone());
+        async move {
+            pen.note("connect begins");
+            gate.acquire().await.expect("the gate stays").forget();
+            pen.note("connect ends");
+        }
+    });
+    server.io.on("n", move |_: Socket, n: u32| {
+        let pen = pen.clone();
+        async move {
+            if n.is_multiple_of(3) {
+                yield_now().await;
+            }
+            pen.note(n.to_string());
+        }
+    });
+    let mut client = server.client().await;
+    for n in 0..100 {
+        client.send(&format!(r#"42["n",{n}]"#)).await;
+    }
+    notes.expect(&["connect begins"]).await;
+    gate.add_permits(1);
+    notes.expect(&["connect ends"]).await;
+    for n in 0..100 {
+        notes.expect(&[&n.to_string()]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_costs_its_event_only() {
+    let server = Server::start().await;
+    server
+        .io
+        .on("at once", |_: Socket| -> std::future::Ready<()> {
+            panic!("expected by this test")
+        });
+    server
+        .io
+        .on("later", |_: Socket, _: RawArgs, _: Ack| async {
+            yield_now().await;
+            panic!("expected by this test")
+        });
+    server
+        .io
+        .on("fine", |_: Socket, _: RawArgs, ack: Ack| async move {
+            ack.send("fine");
+        });
+    let mut client = server.client().await;
+    client.send(r#"421["at once"]"#).await;
+    client.send(r#"422["later"]"#).await;
+    client.send(r#"423["fine"]"#).await;
+    client.expect(r#"433["fine"]"#).await;
+    assert_eq!(server.io.count().sockets, 1);
+}
+
+#[tokio::test]
+async fn a_handler_registered_later_serves_those_who_are_there() {
+    let server = Server::start().await;
+    let mut client = server.client().await;
+    client.send(r#"421["late"]"#).await;
+    server
+        .io
+        .on("late", |_: Socket, _: RawArgs, ack: Ack| async move {
+            ack.send("here");
+        });
+    client.send(r#"422["late"]"#).await;
+    let answer = client.hear().await;
+    assert!(answer.starts_with("43"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_event_name_may_be_anything_that_is_not_reserved() {
+    let server = Server::start().await;
+    for name in ["user count", "", "é😀\"\\\n", "5", "message"] {
+        server.io.on(name, move |socket: Socket| async move {
+            socket.emit(name, name);
+        });
+    }
+    let mut client = server.client().await;
+    for name in ["user count", "", "é😀\"\\\n", "message"] {
+        let json = serde_json::to_string(name).expect("a text is JSON");
+        client.send(&format!("42[{json}]")).await;
+        client.expect(&format!("42[{json},{json}]")).await;
+    }
+    client.send("42[5]").await;
+    client.expect(r#"42["5","5"]"#).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_is_said_and_not_sent() {
+    let server = Server::start().await;
+    let mut client = server.client().await;
+    for name in [
+        "connect",
+        "connect_error",
+        "disconnect",
+        "disconnecting",
+        "newListener",
+        "removeListener",
+    ] {
+        let wrong = server.io.emit(name, 1).report().await;
+        assert!(matches!(wrong, Err(EmitError::Reserved(reserved)) if reserved == name));
+    }
+    let wrong = server
+        .io
+        .emit("map", HashMap::from([((1, 2), 3)]))
+        .report()
+        .await;
+    assert!(matches!(wrong, Err(EmitError::Args { event, .. }) if event == "map"));
+    let wrong = server
+        .io
+        .emit("large", "x".repeat(1_000_000))
+        .report()
+        .await;
+    assert!(matches!(
+        wrong,
+        Err(EmitError::TooLarge { max: 1_000_000, .. })
+    ));
+    let socket = server.io.sockets().remove(0);
+    socket.emit("disconnect", 1);
+    socket.emit("large", "x".repeat(1_000_000));
+    server.io.emit("mark", 1);
+    client.expect(r#"42["mark",1]"#).await;
+}

@@ -1,0 +1,151 @@
+//! Shutdown: everyone is told, and what is under way may end.
+
+use std::{sync::Arc, time::Duration};
+
+use fanfare::{Config, Socket};
+use fanfare_testkit::{Heard, Http, Request, connect, eventually, punctual, within};
+use tokio::{net::TcpStream, sync::Semaphore, time::Instant};
+
+use crate::{notes::notes, server::Server};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everyone_is_told_and_nobody_new_is_let_in() {
+    punctual(|| async {
+        let mut server = Server::start().await;
+        let (pen, mut notes) = notes();
+        server.io.on_disconnect(move |io, _, reason| {
+            pen.note(format!("{reason}, {} left", io.count().sockets));
+            async {}
+        });
+        let mut client = server.client().await;
+        let polling = server.polling().await;
+        polling.join().await;
+        let mut get = polling.park().await;
+        let mut idle = Http::connect(server.address).await;
+        idle.ask(&Request::get("/")).await;
+        let mut unused = Http::over(connect(server.address).await);
+
+        within("the shutdown", server.io.shutdown()).await;
+        assert_eq!(client.websocket.hear().await, Heard::Close(None));
+        assert_eq!(get.receive().await.text(), "1");
+        let reasons = [notes.next().await, notes.next().await];
+        assert!(
+            reasons
+                .iter()
+                .all(|it| it.starts_with("server shutting down, "))
+        );
+        assert_eq!(server.io.count().sockets, 0);
+        assert_eq!(server.io.metrics().sessions, 0);
+        idle.receive_end().await;
+        unused.receive_end().await;
+        within("serve() to return", &mut server.serving)
+            .await
+            .expect("no panic");
+        assert!(TcpStream::connect(server.address).await.is_err());
+        within("a second shutdown", server.io.shutdown()).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn handlers_under_way_may_end() {
+    let server = Server::start().await;
+    let (pen, mut notes) = notes();
+    let gate = Arc::new(Semaphore::new(0));
+    let (opens, working) = (gate.clone(), pen.clone());
+    server.io.on("work", move |_: Socket| {
+        let (gate, pen) = (opens.clone(), working.clone());
+        async move {
+            pen.note("begins");
+            gate.acquire().await.expect("the gate stays").forget();
+            pen.note("ends");
+        }
+    });
+    server.io.on_disconnect(move |_, _, reason| {
+        pen.note(reason.as_str());
+        async {}
+    });
+    let mut client = server.client().await;
+    client.send(r#"42["work"]"#).await;
+    notes.expect(&["begins"]).await;
+    let shutdown = tokio::spawn({
+        let io = server.io.clone();
+        async move { io.shutdown().await }
+    });
+    client.closed().await;
+    assert!(!shutdown.is_finished());
+    gate.add_permits(1);
+    notes.expect(&["ends", "server shutting down"]).await;
+    drop(client);
+    within("the shutdown", shutdown).await.expect("no panic");
+}
+
+#[tokio::test]
+async fn a_handler_that_never_ends_is_not_waited_for_for_ever() {
+    let server = Server::with(Config {
+        shutdown_timeout: Duration::from_millis(200),
+        ..Config::default()
+    })
+    .await;
+    let (pen, mut notes) = notes();
+    server.io.on("hang", move |_: Socket| {
+        pen.note("hangs");
+        std::future::pending()
+    });
+    let mut client = server.client().await;
+    client.send(r#"42["hang"]"#).await;
+    notes.expect(&["hangs"]).await;
+    let began = Instant::now();
+    within("the shutdown", server.io.shutdown()).await;
+    assert!(Duration::from_millis(200) <= began.elapsed());
+    assert_eq!(server.io.count().sockets, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_sent_before_the_shutdown_arrives() {
+    for _ in 0..20 {
+        let server = Server::start().await;
+        let mut client = server.client().await;
+        for n in 0..100 {
+            server.io.emit("n", n);
+        }
+        let shutdown = tokio::spawn({
+            let io = server.io.clone();
+            async move { io.shutdown().await }
+        });
+        let heard = client.closed().await;
+        let sent: Vec<_> = (0..100).map(|n| format!(r#"42["n",{n}]"#)).collect();
+        assert_eq!(heard, sent);
+        drop(client);
+        within("the shutdown", shutdown).await.expect("no panic");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_come_during_the_shutdown_do_not_stay() {
+    for _ in 0..20 {
+        let server = Server::start().await;
+        let address = server.address;
+        let coming: Vec<_> = (0..4)
+            .map(|_| {
+                tokio::spawn(async move {
+                    let target = "/socket.io/?EIO=4&transport=polling";
+                    while let Ok(stream) = TcpStream::connect(address).await {
+                        let mut http = Http::over(stream);
+                        if !http.try_send(&Request::get(target).encode()).await
+                            || http.try_receive().await.is_none_or(|it| it.status != 200)
+                        {
+                            return;
+                        }
+                    }
+                })
+            })
+            .collect();
+        eventually("some have come", || 4 < server.io.metrics().sessions_opened).await;
+        within("the shutdown", server.io.shutdown()).await;
+        for client in coming {
+            within("the refusal", client).await.expect("no panic");
+        }
+        assert_eq!(server.io.metrics().sessions, 0);
+    }
+}

@@ -37,13 +37,12 @@ impl Session {
 
     /// The deadline `at` has come; the heap may hold ones that count no more.
     pub(crate) fn handle_deadline(self: &Arc<Self>, at: Instant, now: Instant) {
-        let is_stalled = {
+        let stalled_at = {
             let limits = &self.server.config.limits;
             let out = self.outbox();
-            limits.soft_backlog_bytes < out.waiting_bytes()
-                && out
-                    .progress_at()
-                    .is_some_and(|progress| progress + limits.stall_timeout <= now)
+            out.progress_at()
+                .filter(|_| limits.soft_backlog_bytes < out.waiting_bytes())
+                .map(|progress| progress + limits.stall_timeout)
         };
         let is_deaf = 0 < self.n_full.load(Ordering::Acquire);
         self.update_at(Place::Task, |state, _| {
@@ -60,8 +59,11 @@ impl Session {
                 state.machine.close(now);
             }
         });
-        if is_stalled {
-            self.end(DisconnectReason::SlowReader);
+        match stalled_at {
+            Some(at) if at <= now => self.end(DisconnectReason::SlowReader),
+            // It has taken something meanwhile.
+            Some(at) => self.arm_by(at),
+            None => {}
         }
     }
 

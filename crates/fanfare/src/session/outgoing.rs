@@ -57,18 +57,22 @@ impl Session {
             self.wake.notify_one();
         }
         if delivery.has_stalled {
-            let at = clock::now() + self.server.config.limits.stall_timeout;
-            let is_sooner = {
-                let mut state = self.lock();
-                let is_sooner = state.armed.is_some_and(|armed| at < armed);
-                if is_sooner {
-                    state.armed = Some(at);
-                }
-                is_sooner
-            };
+            self.arm_by(clock::now() + self.server.config.limits.stall_timeout);
+        }
+    }
+
+    /// Sees to it that the session is looked after at `at`, if not sooner.
+    pub(super) fn arm_by(&self, at: Instant) {
+        let is_sooner = {
+            let mut state = self.lock();
+            let is_sooner = state.armed.is_some_and(|armed| at < armed);
             if is_sooner {
-                self.arm(at);
+                state.armed = Some(at);
             }
+            is_sooner
+        };
+        if is_sooner {
+            self.arm(at);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Announcements: the count, kept by the server and pushed to everyone, at a rate with a bound.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
@@ -124,7 +125,10 @@ async fn run(server: Weak<Server>, namespace: Arc<Namespace>) {
         }
         let io = Io::new_in(server.clone(), namespace.clone());
         for listener in namespace.announcements.listeners() {
-            listener(io.clone(), namespace.count());
+            let told = || listener(io.clone(), namespace.count());
+            if catch_unwind(AssertUnwindSafe(told)).is_err() {
+                tracing::error!("a listener to the count panicked");
+            }
         }
         let slowest = server
             .shards()
@@ -200,10 +204,14 @@ impl Announcement {
     }
 
     fn encode(&self, count: Count) -> Option<Vec<u8>> {
-        match (self.encode)(count) {
-            Ok(frames) => Some(frames),
-            Err(error) => {
+        match catch_unwind(AssertUnwindSafe(|| (self.encode)(count))) {
+            Ok(Ok(frames)) => Some(frames),
+            Ok(Err(error)) => {
                 tracing::error!(%error, "the count was not announced");
+                None
+            }
+            Err(_) => {
+                tracing::error!("what shows the count panicked");
                 None
             }
         }

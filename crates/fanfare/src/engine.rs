@@ -1,6 +1,10 @@
 //! Engine.IO alone: messages without Socket.IO's packets, for protocols of one's own.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use fanfare_proto::engineio::Packet;
 
@@ -48,6 +52,9 @@ impl fmt::Debug for EngineSocket {
 
 pub(crate) fn handle(session: &Arc<Session>, message: Message) {
     if let Some(EngineHandler(handler)) = &session.server.config.engine {
-        handler(&EngineSocket(session.clone()), message);
+        let handled = || handler(&EngineSocket(session.clone()), message);
+        if catch_unwind(AssertUnwindSafe(handled)).is_err() {
+            tracing::error!("a message handler panicked");
+        }
     }
 }

@@ -2,11 +2,17 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use fanfare::{Ack, Args, EmitError, RawArgs, Socket};
+use fanfare::{
+    Ack, Args, Config, EmitError, RawArgs, Socket,
+    engine::{EngineHandler, Message},
+};
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Semaphore, task::yield_now};
 
-use crate::{notes::notes, server::Server};
+use crate::{
+    notes::notes,
+    server::{self, Server},
+};
 
 #[derive(Deserialize, Serialize)]
 struct Point {
@@ -191,6 +197,58 @@ async fn a_handler_that_panics_costs_its_event_only() {
     client.send(r#"423["fine"]"#).await;
     client.expect(r#"433["fine"]"#).await;
     assert_eq!(server.io.count().sockets, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_count_that_cannot_be_shown_costs_its_announcement_only() {
+    let server = Server::start().await;
+    server.io.announce_count("users", |count| {
+        assert_ne!(count.users, 2, "expected by this test");
+        count.users
+    });
+    server
+        .io
+        .on_count(|_, count| assert_ne!(count.users, 2, "expected by this test"));
+    server
+        .io
+        .on("hello", |_: Socket, _: RawArgs, ack: Ack| async move {
+            ack.send("hello");
+        });
+    let mut ada = server.client().await;
+    ada.expect(r#"42["users",1]"#).await;
+    let mut bob = server.client().await;
+    for client in [&mut ada, &mut bob] {
+        client.send(r#"421["hello"]"#).await;
+        client.expect(r#"431["hello"]"#).await;
+    }
+    let mut cyd = server.client().await;
+    for client in [&mut ada, &mut bob, &mut cyd] {
+        client.expect(r#"42["users",3]"#).await;
+    }
+}
+
+#[tokio::test]
+async fn an_engine_handler_that_panics_costs_its_message_only() {
+    let server = Server::with(Config {
+        engine: Some(EngineHandler::new(|socket, message| {
+            assert_ne!(
+                message,
+                Message::Text("panic".to_owned()),
+                "expected by this test"
+            );
+            socket.send(message);
+        })),
+        ..server::echo()
+    })
+    .await;
+    let mut websocket = server.websocket().await;
+    let polling = server.polling().await;
+    for text in ["4panic", "4fine"] {
+        websocket.send(text).await;
+        polling.send(text).await;
+    }
+    assert_eq!(websocket.text().await, "4fine");
+    assert_eq!(polling.receive().await, "4fine");
 }
 
 #[tokio::test]

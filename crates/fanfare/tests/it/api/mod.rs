@@ -2,15 +2,19 @@
 
 mod acks;
 mod admission;
+mod announce;
 mod binary;
+mod bundle;
 mod disconnect;
 mod handlers;
 mod inbox;
 mod limits;
+mod memory;
 mod mounted;
 mod namespaces;
 mod reports;
 mod rooms;
 mod shutdown;
 mod slow_readers;
+mod strangers;
 mod upgrade;

@@ -130,6 +130,42 @@ async fn a_reader_that_stands_still_over_the_soft_bound_is_disconnected() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_stands_still_again_is_disconnected_too() {
+    let (server, mut slow, mut notes) = with_config(Config {
+        limits: Limits {
+            soft_backlog_bytes: 10 * KILOBYTE,
+            stall_timeout: Duration::from_millis(300),
+            ..Limits::default()
+        },
+        ..Config::default()
+    })
+    .await;
+    for n in 0..2_000 {
+        server.io.emit("n", (n, "x".repeat(KILOBYTE)));
+    }
+    for _ in 0..500 {
+        slow.hear().await;
+    }
+    notes.expect(&["slow reader"]).await;
+    server.is_deserted().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_polls_too_seldom_is_a_slow_reader_too() {
+    let (server, slow, mut notes) = with(SlowReader::Disconnect).await;
+    drop(slow);
+    notes.expect(&["transport close"]).await;
+    let polling = server.polling().await;
+    polling.join().await;
+    while server.io.count().sockets == 1 {
+        let emitted = server.io.emit("n", "x".repeat(10 * KILOBYTE));
+        emitted.report().await.expect("it is sent");
+    }
+    notes.expect(&["slow reader"]).await;
+    assert_eq!(polling.get().await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_stands_still_under_the_soft_bound_is_left_to_its_pongs() {
     let (server, _slow, mut notes) = with_config(Config {
         limits: Limits {

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use fanfare_testkit::{
-    Client, Http, Polling, Request, WebSocket, connect, eventually, frame, upgrade_request,
+    Client, Http, Polling, Request, WebSocket, connect, eventually, frame, upgrade_request, within,
 };
 
 use crate::server::{self, Server};
@@ -77,7 +77,7 @@ async fn a_client_that_vanishes_at_any_step_leaves_nothing_behind() {
     for _ in 0..5 {
         for step in STEPS {
             for is_reset in [true, false] {
-                vanish(&server, step, is_reset).await;
+                reach(&server, step).await.vanish(is_reset);
             }
         }
     }
@@ -90,8 +90,48 @@ async fn a_client_that_vanishes_at_any_step_leaves_nothing_behind() {
     assert!(0 < came.load(Ordering::Relaxed));
 }
 
-async fn vanish(server: &Server, step: Step, is_reset: bool) {
-    let http = match step {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_ends_a_client_at_any_step() {
+    let mut server = Server::start().await;
+    let mut clients = Vec::new();
+    for step in STEPS {
+        clients.push((step, reach(&server, step).await));
+    }
+    within("the shutdown", server.io.shutdown()).await;
+    assert_eq!(server.io.metrics().sessions, 0);
+    assert_eq!(server.io.count().sockets, 0);
+    for (_, client) in clients {
+        client.ends().await;
+    }
+    let served = within("serve() to return", &mut server.serving).await;
+    served.expect("no panic");
+}
+
+/// A client that has come that far.
+enum Reached {
+    Http(Http),
+    WebSocket(WebSocket),
+}
+
+impl Reached {
+    fn vanish(self, is_reset: bool) {
+        match self {
+            Self::Http(http) if is_reset => http.reset(),
+            Self::WebSocket(websocket) if is_reset => websocket.reset(),
+            Self::Http(_) | Self::WebSocket(_) => {}
+        }
+    }
+
+    async fn ends(self) {
+        match self {
+            Self::Http(mut http) => drop(http.receive_end().await),
+            Self::WebSocket(mut websocket) => drop(websocket.closed().await),
+        }
+    }
+}
+
+async fn reach(server: &Server, step: Step) -> Reached {
+    Reached::Http(match step {
         Step::Tcp => Http::over(connect(server.address).await),
         Step::HalfRequest => http_after(server, &half(&Request::get(TARGET))).await,
         Step::WholeRequest => {
@@ -131,16 +171,9 @@ async fn vanish(server: &Server, step: Step, is_reset: bool) {
         | Step::Probe
         | Step::Upgrade
         | Step::JoinedUpgrade => {
-            let websocket = websocket_after(server, step).await;
-            if is_reset {
-                websocket.reset();
-            }
-            return;
+            return Reached::WebSocket(websocket_after(server, step).await);
         }
-    };
-    if is_reset {
-        http.reset();
-    }
+    })
 }
 
 async fn websocket_after(server: &Server, step: Step) -> WebSocket {

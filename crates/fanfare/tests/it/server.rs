@@ -82,6 +82,15 @@ pub(crate) fn fast() -> Config {
     }
 }
 
+/// A shutdown that does not wait for clients that do not close their side.
+pub(crate) fn brisk() -> Config {
+    Config {
+        header_timeout: Duration::from_millis(200),
+        shutdown_timeout: Duration::from_millis(200),
+        ..Config::default()
+    }
+}
+
 /// Plain Engine.IO, where every message goes back to its sender.
 pub(crate) fn echo() -> Config {
     Config {

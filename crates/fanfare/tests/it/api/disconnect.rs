@@ -39,7 +39,7 @@ async fn each_end_on_websocket_has_the_references_reason() {
         (End::Close, "server namespace disconnect"),
         (End::Shutdown, "server shutting down"),
     ] {
-        let (server, mut notes) = watched(Config::default()).await;
+        let (server, mut notes) = watched(server::brisk()).await;
         let mut client = server.client().await;
         notes.expect(&["connect"]).await;
         let socket = server.io.sockets().remove(0);

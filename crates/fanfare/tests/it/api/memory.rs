@@ -66,10 +66,11 @@ async fn a_handler_that_never_ends_keeps_its_own_socket_only() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_has_shut_down_is_freed() {
     let data = Arc::new(());
-    let server = admitting(&data, Config::default()).await;
+    let server = admitting(&data, server::brisk()).await;
     server.io.announce_count("users", |count| count.sockets);
-    let _client = server.client().await;
+    let client = server.client().await;
     server.io.shutdown().await;
+    drop(client);
     is_freed(&data).await;
     drop(server);
     eventually("its handlers are freed", || Arc::strong_count(&data) == 1).await;

@@ -2,16 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare::{Config, Socket};
+use fanfare::Socket;
 use fanfare_testkit::{Heard, Http, Request, connect, eventually, punctual, within};
 use tokio::{net::TcpStream, sync::Semaphore, time::Instant};
 
-use crate::{notes::notes, server::Server};
+use crate::{
+    notes::notes,
+    server::{self, Server},
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everyone_is_told_and_nobody_new_is_let_in() {
     punctual(|| async {
-        let mut server = Server::start().await;
+        let mut server = Server::with(server::brisk()).await;
         let (pen, mut notes) = notes();
         server.io.on_disconnect(move |io, _, reason| {
             pen.note(format!("{reason}, {} left", io.count().sockets));
@@ -82,11 +85,7 @@ async fn handlers_under_way_may_end() {
 
 #[tokio::test]
 async fn a_handler_that_never_ends_is_not_waited_for_for_ever() {
-    let server = Server::with(Config {
-        shutdown_timeout: Duration::from_millis(200),
-        ..Config::default()
-    })
-    .await;
+    let server = Server::with(server::brisk()).await;
     let (pen, mut notes) = notes();
     server.io.on("hang", move |_: Socket| {
         pen.note("hangs");

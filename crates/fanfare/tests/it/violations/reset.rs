@@ -92,7 +92,7 @@ async fn a_client_that_vanishes_at_any_step_leaves_nothing_behind() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shutdown_ends_a_client_at_any_step() {
-    let mut server = Server::start().await;
+    let mut server = Server::with(server::brisk()).await;
     let mut clients = Vec::new();
     for step in STEPS {
         clients.push((step, reach(&server, step).await));

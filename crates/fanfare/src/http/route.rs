@@ -30,6 +30,7 @@ pub(super) enum Route {
     Upgrade {
         accept: String,
         session: Arc<Session>,
+        binary: BinaryForm,
     },
     /// A WebSocket that fits no session: opened, then closed.
     CloseWebSocket { accept: String },
@@ -124,18 +125,20 @@ fn route_upgrade(
             .and_then(|value| value.to_str().ok())
     };
     let accept = check_upgrade(text).map_err(|wrong| Refused::Handshake(wrong.to_string()))?;
+    let binary = if query.base64 {
+        BinaryForm::Base64
+    } else {
+        BinaryForm::Frames
+    };
     match (transport, session) {
         (Transport::Polling, _) => Ok(Route::CloseWebSocket { accept }),
-        (Transport::WebSocket, Some(session)) => Ok(Route::Upgrade { accept, session }),
+        (Transport::WebSocket, Some(session)) => Ok(Route::Upgrade {
+            accept,
+            session,
+            binary,
+        }),
         (Transport::WebSocket, None) if server.is_closing() => Err(Refused::Closing),
-        (Transport::WebSocket, None) => {
-            let binary = if query.base64 {
-                BinaryForm::Base64
-            } else {
-                BinaryForm::Frames
-            };
-            Ok(Route::OpenWebSocket { accept, binary })
-        }
+        (Transport::WebSocket, None) => Ok(Route::OpenWebSocket { accept, binary }),
     }
 }
 

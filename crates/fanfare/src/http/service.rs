@@ -160,7 +160,11 @@ where
             ));
             switch(io, parts, &accept, Purpose::Session(session))
         }
-        Route::Upgrade { accept, session } => switch(io, parts, &accept, Purpose::Upgrade(session)),
+        Route::Upgrade {
+            accept,
+            session,
+            binary,
+        } => switch(io, parts, &accept, Purpose::Upgrade(session, binary)),
         Route::CloseWebSocket { accept } => switch(io, parts, &accept, Purpose::Nothing),
     }
 }

@@ -13,7 +13,7 @@ mod packets;
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicUsize},
     },
     time::Instant,
@@ -58,7 +58,7 @@ pub(crate) struct Session {
     /// Whether the address's count of sessions that have not joined still has this one in it.
     is_joining: AtomicBool,
     /// What the client takes on WebSocket.
-    pub(crate) binary: BinaryForm,
+    binary: OnceLock<BinaryForm>,
 }
 
 /// How a session begins.
@@ -139,8 +139,8 @@ impl Session {
         let now = clock::now();
         let config = &server.config;
         let (transport, sink, binary) = match opening {
-            Opening::Polling => (Transport::Polling, Sink::Polling(None), BinaryForm::Frames),
-            Opening::WebSocket(binary) => (Transport::WebSocket, Sink::Task, binary),
+            Opening::Polling => (Transport::Polling, Sink::Polling(None), None),
+            Opening::WebSocket(binary) => (Transport::WebSocket, Sink::Task, Some(binary)),
         };
         let machine = engineio::Session::new(transport, &config.timing(), now);
         let state = State {
@@ -165,9 +165,19 @@ impl Session {
             resumed: Notify::new(),
             n_full: AtomicUsize::new(0),
             is_joining: AtomicBool::new(true),
-            binary,
+            binary: binary.map(OnceLock::from).unwrap_or_default(),
             server,
         }
+    }
+
+    pub(crate) fn binary(&self) -> BinaryForm {
+        self.binary.get().copied().unwrap_or(BinaryForm::Frames)
+    }
+
+    /// The WebSocket that the session has moved to.
+    pub(crate) fn set_binary(&self, binary: BinaryForm) {
+        // A session moves once.
+        let _ = self.binary.set(binary);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -35,7 +35,7 @@ pub(crate) enum Purpose {
     /// A session that began on it.
     Session(Arc<Session>),
     /// Taking over a session that is on polling.
-    Upgrade(Arc<Session>),
+    Upgrade(Arc<Session>, BinaryForm),
     /// Nothing: it is closed at once, since its session can't be upgraded.
     Nothing,
 }
@@ -49,7 +49,7 @@ pub(crate) async fn run(upgraded: Upgraded, purpose: Purpose) {
                 return;
             };
             let tasks = link.session.server.tasks.clone();
-            match link.session.binary {
+            match link.session.binary() {
                 BinaryForm::Frames => tasks.spawn(serve_tcp(link)),
                 BinaryForm::Base64 => tasks.spawn(async move { serve_stream(&mut link).await }),
             };
@@ -69,7 +69,7 @@ pub(crate) fn lost(purpose: &Purpose, error: &hyper::Error) {
         Purpose::Session(session) => {
             session.handle_transport_closed(Via::WebSocket, CloseReason::TransportClose);
         }
-        Purpose::Upgrade(_) | Purpose::Nothing => {}
+        Purpose::Upgrade(..) | Purpose::Nothing => {}
     }
 }
 
@@ -107,7 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                     session,
                 })
             }
-            Purpose::Upgrade(session) => {
+            Purpose::Upgrade(session, binary) => {
                 let reader = new_reader(&session);
                 let mut probe = Probe {
                     stream,
@@ -121,6 +121,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                             reader,
                             session,
                         } = probe;
+                        session.set_binary(binary);
                         Self {
                             stream,
                             reader,
@@ -385,7 +386,7 @@ async fn write_all(
             continue;
         }
         for frames in frames {
-            let frames = match session.binary {
+            let frames = match session.binary() {
                 BinaryForm::Frames => frames,
                 BinaryForm::Base64 => frame::without_binary(&frames).into(),
             };

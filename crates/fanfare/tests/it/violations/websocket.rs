@@ -221,3 +221,14 @@ async fn who_cannot_take_binary_gets_base64() {
     websocket.send_bytes(&[0x81, 0x01, b'4']).await;
     assert_eq!(websocket.hear().await, Heard::Close(Some(1002)));
 }
+
+#[tokio::test]
+async fn who_cannot_take_binary_gets_base64_after_an_upgrade_too() {
+    let server = Server::with(server::echo()).await;
+    let polling = server.polling().await;
+    let target = format!("{}&b64=1", polling.upgrade_target());
+    let mut websocket = WebSocket::open(server.address, &target).await;
+    websocket.send("5").await;
+    websocket.send_binary(&[1, 2, 3, 4]).await;
+    assert_eq!(websocket.text().await, "bAQIDBA==");
+}

@@ -83,17 +83,20 @@ impl Server {
         let shards = self.shards.get_or_init(|| self.start_shards());
         let shard = &shards[self.next_shard.fetch_add(1, Ordering::Relaxed) % shards.len()];
         let sid = Sid::new(random());
+        // Under its sid first: a shutdown that found it in its slot only would end it, and the sid
+        // would stay.
         let session = shard.lock().open_slot(|slot| {
-            Arc::new(Session::new(
+            let session = Arc::new(Session::new(
                 sid,
                 self.clone(),
                 shard.clone(),
                 slot,
                 head,
                 opening,
-            ))
+            ));
+            self.sessions.insert(&session);
+            session
         });
-        self.sessions.insert(&session);
         self.metrics.count_session();
         session.start();
         // A shutdown that has begun meanwhile may not have found it.

@@ -36,6 +36,7 @@ describe("in a browser", { skip: noBrowser }, () => {
     const ben = await second.open(url);
     await both([ann, ben], (tab) => tab.shows("#count", "2"));
     await ben.prints(2);
+    await ben.isUpgraded();
     await ben.page.close();
     await ann.shows("#count", "1");
     await ann.prints(1, 2, 1);
@@ -76,6 +77,7 @@ describe("in a browser", { skip: noBrowser }, () => {
     await both(all, (tab) => tab.prints(3));
     for (const tab of all) assert.equal(await tab.page.title(), "3 · fanfare");
 
+    await both([again, ben], (tab) => tab.isUpgraded());
     await again.page.close();
     await both([ann, ben], (tab) => tab.shows("#count", "2"));
     await ben.page.close();
@@ -90,10 +92,10 @@ describe("in a browser", { skip: noBrowser }, () => {
     const [doomed, ann] = await Promise.all([Browser.launched(), enter(first, url, "Ann")]);
     t.after(() => doomed.close());
     await ann.prints(1);
-    await enter(doomed, url, "Ben");
-    await ann.shows("#state", "connected · polling → websocket");
+    const ben = await enter(doomed, url, "Ben");
     await ann.shows("#count", "2");
     await ann.prints(2);
+    await ben.isUpgraded();
     await doomed.kill();
     await ann.shows("#count", "1");
     await ann.prints(1);

@@ -23,6 +23,9 @@ const FLAGS = [
   "--disable-sync",
 ];
 
+/** Engine.IO's, the last step of an upgrade. */
+const UPGRADE_PACKET = "5";
+
 export class Browser {
   /** Playwright's. */
   context;
@@ -86,11 +89,13 @@ export class Browser {
 class Tab extends Watched {
   page;
   #lines = [];
+  #hasUpgraded = false;
 
   constructor(page) {
     super();
     this.page = page;
     page.on("console", (message) => this.#note(message));
+    page.on("websocket", (socket) => socket.on("framesent", ({ payload }) => this.#noteSent(payload)));
     page.on("pageerror", (error) => {
       this.#lines.push({ what: `uncaught ${error}` });
       this.changed();
@@ -108,6 +113,14 @@ class Tab extends Watched {
     }
   }
 
+  /**
+   * Waits until the page's connection has moved to WebSocket for good. One that is lost in the middle of the move is
+   * between two polls: the server learns of it only when a pong is due.
+   */
+  async isUpgraded() {
+    await this.until("the upgrade to WebSocket", () => this.#hasUpgraded);
+  }
+
   /** Waits until the console has got these numbers, each printed alone, and nothing else since the last call. */
   async prints(...numbers) {
     const lines = () => JSON.stringify(this.#lines.map(({ what }) => what));
@@ -119,6 +132,12 @@ class Tab extends Watched {
   async printed() {
     await this.until("what a line of the console is", () => this.#lines.every(({ what }) => what !== undefined));
     return this.#lines.splice(0).map(({ what }) => what);
+  }
+
+  #noteSent(payload) {
+    if (payload !== UPGRADE_PACKET) return;
+    this.#hasUpgraded = true;
+    this.changed();
   }
 
   async #note(message) {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use fanfare::{Ack, Args, Binary, Socket};
 use fanfare_testkit::within;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::server::Server;
 
@@ -111,6 +111,33 @@ async fn a_broadcast_of_binary_suits_each_transport() {
         heard.extend(polling.receive().await.split('\u{1e}').map(str::to_owned));
     }
     assert_eq!(heard, payload);
+}
+
+/// Emits something with an attachment while it is written itself.
+struct Talkative(Socket, Binary);
+
+impl Serialize for Talkative {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.emit("inner", (&self.1, &self.1));
+        self.1.serialize(serializer)
+    }
+}
+
+#[tokio::test]
+async fn a_value_may_emit_while_it_is_written() {
+    let server = Server::start().await;
+    let mut client = server.client().await;
+    let socket = server.io.sockets().remove(0);
+    let data = Binary::from(vec![9]);
+    server
+        .io
+        .emit("outer", (&data, Talkative(socket, data.clone())));
+    let both = r#"[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#;
+    for event in ["inner", "outer"] {
+        client.expect(&format!(r#"452-["{event}",{both}]"#)).await;
+        client.expect_binary(&[9]).await;
+        client.expect_binary(&[9]).await;
+    }
 }
 
 #[tokio::test]

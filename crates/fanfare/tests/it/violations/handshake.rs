@@ -111,6 +111,22 @@ async fn unusual_requests_that_are_right_open_a_session() {
 }
 
 #[tokio::test]
+async fn the_headers_of_a_websocket_may_be_written_in_any_way() {
+    let server = Server::start().await;
+    for (connection, protocol) in [
+        ("keep-alive, Upgrade", "websocket"),
+        ("upgrade", "WebSocket"),
+        ("UPGRADE,keep-alive", "WEBSOCKET"),
+    ] {
+        let request = upgrade("EIO=4&transport=websocket")
+            .header("Connection", connection)
+            .header("Upgrade", protocol);
+        let answer = Http::once(server.address, &request).await;
+        assert_eq!(answer.status, 101, "{connection} {protocol}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_under_the_path_is_the_applications() {
     let server = Server::start().await;
     for target in [

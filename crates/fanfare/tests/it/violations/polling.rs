@@ -124,6 +124,25 @@ async fn any_other_content_type_is_text() {
 }
 
 #[tokio::test]
+async fn a_body_may_come_in_chunks_and_its_connection_serve_more() {
+    let server = Server::with(server::echo()).await;
+    let polling = server.polling().await;
+    let mut http = Http::connect(server.address).await;
+    for _ in 0..2 {
+        let head = format!(
+            "POST {} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n",
+            polling.target()
+        );
+        for part in [&*head, "3\r\n4he\r\n", "3\r\nllo\r\n", "0\r\n\r\n"] {
+            http.send(part.as_bytes()).await;
+        }
+        assert_eq!(http.receive().await.text(), "ok");
+        let polled = http.ask(&Request::get(polling.target())).await;
+        assert_eq!(polled.text(), "4hello");
+    }
+}
+
+#[tokio::test]
 async fn a_body_over_the_limit_is_refused_and_the_session_lives() {
     let mut config = server::echo();
     config.limits.proto = ProtoLimits {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { Browser, noBrowser } from "./lib/browser.mjs";
+import { Browser, both, enterRoom, noBrowser, typeName } from "./lib/browser.mjs";
 import { startExample, startRoom } from "./lib/program.mjs";
 import { drawWindows } from "./lib/screenshot.mjs";
 
@@ -56,13 +56,13 @@ describe("in a browser", { skip: noBrowser }, () => {
 
   test("the number is the same in all windows, with one person or two", async (t) => {
     const { url } = await startRoom(t);
-    const ann = await enter(first, url, "Ann");
+    const ann = await enterRoom(first, url, "Ann");
     await ann.shows("#count", "1");
     await ann.shows("#people-total", "1 person");
     await ann.prints(1);
     assert.equal(await ann.page.title(), "1 · fanfare");
 
-    const ben = await enter(second, url, "Ben");
+    const ben = await enterRoom(second, url, "Ben");
     await both([ann, ben], (tab) => tab.shows("#count", "2"));
     await both([ann, ben], (tab) => tab.shows("#people-total", "2 people"));
     await both([ann, ben], (tab) => tab.shows("#frame", '42["user count",2]'));
@@ -89,10 +89,10 @@ describe("in a browser", { skip: noBrowser }, () => {
 
   test("when a browser is killed outright, the others see the number fall", async (t) => {
     const { url } = await startRoom(t);
-    const [doomed, ann] = await Promise.all([Browser.launched(), enter(first, url, "Ann")]);
+    const [doomed, ann] = await Promise.all([Browser.launched(), enterRoom(first, url, "Ann")]);
     t.after(() => doomed.close());
     await ann.prints(1);
-    const ben = await enter(doomed, url, "Ben");
+    const ben = await enterRoom(doomed, url, "Ben");
     await ann.shows("#count", "2");
     await ann.prints(2);
     await ben.isUpgraded();
@@ -104,9 +104,9 @@ describe("in a browser", { skip: noBrowser }, () => {
   test("what somebody writes is in every window, with the name, and is never markup", async (t) => {
     const { url } = await startRoom(t);
     const attack = "<img src=x onerror=console.log('hurt')>";
-    const ann = await enter(first, url, "<b>Ann</b>");
+    const ann = await enterRoom(first, url, "<b>Ann</b>");
     await ann.shows("#count", "1");
-    const ben = await enter(second, url, "Ben");
+    const ben = await enterRoom(second, url, "Ben");
     await both([ann, ben], (tab) => tab.shows("#count", "2"));
     for (const text of ["hello", attack]) {
       await ann.page.fill("#message", text);
@@ -123,7 +123,7 @@ describe("in a browser", { skip: noBrowser }, () => {
 
   test("a message that is too long is not lost, and the page says why it was not sent", async (t) => {
     const { url } = await startRoom(t);
-    const ann = await enter(first, url, "Ann");
+    const ann = await enterRoom(first, url, "Ann");
     await ann.shows("#count", "1");
     await ann.page.fill("#message", "x".repeat(3_120));
     await ann.page.press("#message", "Enter");
@@ -139,9 +139,9 @@ describe("in a browser", { skip: noBrowser }, () => {
 
   test("the form says what is wrong with a name, and keeps it", async (t) => {
     const { url } = await startRoom(t);
-    await (await enter(first, url, "Ann")).shows("#count", "1");
+    await (await enterRoom(first, url, "Ann")).shows("#count", "1");
     const ben = await second.open(url);
-    await type(ben, "ANN");
+    await typeName(ben, "ANN");
     await ben.shows("#wrong", "the name Ann is taken: somebody here has it");
     assert.equal(await ben.page.inputValue("#username"), "ANN");
     await ben.page.fill("#username", "Ben");
@@ -155,7 +155,7 @@ describe("in a browser", { skip: noBrowser }, () => {
 
   test("after a restart of the server the pages come back by themselves, and are right", async (t) => {
     const server = await startRoom(t);
-    const [ann, ben] = [await enter(first, server.url, "Ann"), await enter(second, server.url, "Ben")];
+    const [ann, ben] = [await enterRoom(first, server.url, "Ann"), await enterRoom(second, server.url, "Ben")];
     await both([ann, ben], (tab) => tab.shows("#count", "2"));
     await both([ann, ben], (tab) => tab.shows("#state", "connected · polling → websocket"));
     await ann.prints(1, 2);
@@ -178,15 +178,15 @@ describe("in a browser", { skip: noBrowser }, () => {
       const printed = (await tab.printed()).filter((line) => !/^error: .*net::ERR_CONNECTION_REFUSED/.test(line));
       assert(["2", "1,2"].includes(printed.join()), printed.join());
     }
-    const third = await enter(first, server.url, "Ann");
+    const third = await enterRoom(first, server.url, "Ann");
     await both([ann, ben, third], (tab) => tab.prints(3));
   });
 
   test("signing out ends every tab of that browser, and says so in each", async (t) => {
     const { url } = await startRoom(t);
-    const ann = await enter(first, url, "Ann");
+    const ann = await enterRoom(first, url, "Ann");
     await ann.shows("#count", "1");
-    const ben = await enter(second, url, "Ben");
+    const ben = await enterRoom(second, url, "Ben");
     const other = await first.open(`${url}/chat`);
     await both([ann, ben, other], (tab) => tab.shows("#count", "3"));
     await ann.page.click("text=Sign out");
@@ -202,7 +202,7 @@ describe("in a browser", { skip: noBrowser }, () => {
 
   test("a page of another site gets nothing with the visitor's cookie", async (t) => {
     const [room, foreign] = [await startRoom(t), await startExample(t, "count")];
-    const ann = await enter(first, room.url, "Ann");
+    const ann = await enterRoom(first, room.url, "Ann");
     await ann.shows("#count", "1");
     // Another port of the same host: the browser sends the cookie along.
     const { page } = await first.open(foreign.url);
@@ -216,7 +216,7 @@ describe("in a browser", { skip: noBrowser }, () => {
       }, [room.url, transport]);
       assert.match(error, /^(xhr poll|websocket) error$/);
     }
-    const ben = await enter(second, room.url, "Ben");
+    const ben = await enterRoom(second, room.url, "Ben");
     await ben.shows("#count", "2");
     await ann.prints(1, 2);
   });
@@ -227,9 +227,9 @@ describe("in a browser", { skip: noBrowser }, () => {
       const sight = { viewport: { width: 640, height: 800 }, deviceScaleFactor: 1.5, colorScheme: "light" };
       const browsers = [await Browser.launched(sight), await Browser.launched(sight)];
       t.after(() => Promise.all(browsers.map((browser) => browser.close())));
-      const ann = await enter(browsers[0], url, "Ann");
+      const ann = await enterRoom(browsers[0], url, "Ann");
       await ann.shows("#count", "1");
-      const ben = await enter(browsers[1], url, "Ben");
+      const ben = await enterRoom(browsers[1], url, "Ben");
       await both([ann, ben], (tab) => tab.shows("#count", "2"));
       await both([ann, ben], (tab) => tab.shows("#state", "connected · polling → websocket"));
       const size = await drawWindows(browsers[0], [ann, ben], "two-windows.png");
@@ -238,25 +238,6 @@ describe("in a browser", { skip: noBrowser }, () => {
   }
 });
 
-/** Signs in as a person does, by keyboard: the field has the focus already. */
-async function enter(browser, url, name) {
-  const tab = await browser.open(url);
-  await type(tab, name);
-  await tab.page.waitForURL(`${url}/chat`);
-  return tab;
-}
-
-async function type(tab, name) {
-  await tab.page.locator("#username:focus").waitFor();
-  await tab.page.keyboard.type(name);
-  await tab.page.keyboard.press("Enter");
-}
-
 function people(tab) {
   return tab.page.locator("#people li").allTextContents();
-}
-
-/** The same in several tabs, together. */
-function both(tabs, act) {
-  return Promise.all(tabs.map(act));
 }

@@ -7,18 +7,18 @@ import { connect } from "node:net";
 import { test } from "node:test";
 import { Client, WAYS } from "./lib/client.mjs";
 import { within } from "./lib/deadline.mjs";
-import { Program, addresses, binary, newKeyFile, startBinary, startRoom } from "./lib/program.mjs";
+import { Program, addresses, binary, newDatabase, startBinary, startRoom } from "./lib/program.mjs";
 import { Visitor, visit } from "./lib/visitor.mjs";
 
 const LOCAL = ["--listen", "127.0.0.1:0"];
 
 test("without a command it serves", async (t) => {
-  const { url } = await startBinary(t, ["--key-file", await newKeyFile(t), ...LOCAL]);
+  const { url } = await startBinary(t, ["--database", await newDatabase(t), ...LOCAL]);
   assert.equal((await visit(url, "/healthz")).status, 200);
 });
 
 test("at several addresses it serves one room", async (t) => {
-  const { program } = await startBinary(t, ["serve", "--key-file", await newKeyFile(t), ...LOCAL, ...LOCAL]);
+  const { program } = await startBinary(t, ["serve", "--database", await newDatabase(t), ...LOCAL, ...LOCAL]);
   const urls = await program.until(() => `two addresses of ${program}`, () => {
     const found = addresses(program);
     return found.length === 2 && found;
@@ -31,7 +31,7 @@ test("at several addresses it serves one room", async (t) => {
 test("when the port is taken it says so, ends with 2, and names a command that works", async (t) => {
   const { url } = await startRoom(t);
   const { host } = new URL(url);
-  let words = ["serve", "--key-file", await newKeyFile(t), "--log", "warn", "--listen", host];
+  let words = ["serve", "--database", await newDatabase(t), "--log", "warn", "--listen", host];
   // The port that it names may be gone by the time that somebody follows the advice.
   for (;;) {
     const program = new Program(t, binary(), words);
@@ -54,8 +54,10 @@ const REFUSED = [
   [["serve", "--log", "====="], /=====.*--log/],
   [["serve", "--listen"], /--listen/],
   [["sing"], /sing/],
-  [["serve", ...LOCAL, "--key-file", "/nowhere/fanfare.key"], /\/nowhere\/fanfare\.key/],
-  [["serve", ...LOCAL, "--key-file", "/dev/null"], /\/dev\/null/],
+  [["serve", ...LOCAL, "--database", "fanfare.db"], /fanfare\.db.*--database/],
+  [["serve", ...LOCAL, "--database", "postgres://127.0.0.1/fanfare"], /postgres.*--database/],
+  [["serve", ...LOCAL, "--database", "sqlite:///nowhere/fanfare.db"], /\/nowhere\/fanfare\.db.*--database/],
+  [["serve", ...LOCAL, "--database", "sqlite:///proc/version"], /\/proc\/version is no SQLite database/],
 ];
 
 for (const [args, named] of REFUSED) {
@@ -91,11 +93,11 @@ test("at the end every WebSocket gets one Close frame, however fast it answers",
   }
 });
 
-test("two rooms with keys of their own do not know each other's people", async (t) => {
+test("two rooms with databases of their own do not know each other's people", async (t) => {
   const [here, there] = [await startRoom(t), await startRoom(t)];
   const ann = await Visitor.signedIn(t, here.url, "Ann");
   const abroad = Client.open(t, there.url, { extraHeaders: { cookie: ann.cookie } });
-  assert.match((await abroad.failure()).message, /^not signed in, this server did not write your cookie/);
+  assert.match((await abroad.failure()).message, /^not signed in, your session has ended/);
 });
 
 const CLOSE = 8;

@@ -45,15 +45,17 @@ for (const [way, options] of Object.entries(WAYS)) {
       tabs.push(await ann.enters(options));
       await Promise.all(tabs.map((tab) => tab.hears("user count", 3)));
 
-      const people = ["Ann", "Ben"];
-      assert.deepEqual(tabs.map((tab) => tab.heard("users")), [
-        [{ people: ["Ann"], total: 1, you: "Ann" }],
-        [{ people, total: 2, you: "Ben" }],
-        [{ people, total: 2, you: "Ann" }],
+      assert.deepEqual(tabs.map(seen), [
+        { people: ["Ann"], total: 1, you: "Ann" },
+        { people: ["Ann", "Ben"], total: 2, you: "Ben" },
+        { people: ["Ann: 2 tabs", "Ben"], total: 2, you: "Ann" },
       ]);
-      const came = (name, currentUsers) => ({ username: name, name, currentUsers, connected: true });
-      assert.deepEqual(tabs[0].heard("user"), [came("Ann", 1), came("Ben", 2)]);
+      const [annId, benId] = tabs.map((tab) => tab.heard("users")[0].you.id);
+      const came = (name, currentUsers, id) => ({ username: name, name, currentUsers, connected: true, id });
+      assert.deepEqual(tabs[0].heard("user"), [came("Ann", 1, annId), came("Ben", 2, benId)]);
       assert.deepEqual(tabs[2].heard("user"), []);
+      await tabs[1].until(() => `Ann's second tab; ${tabs[1]}`, () => tabs[1].heard("tabs").length > 0);
+      assert.deepEqual(tabs[1].heard("tabs"), [{ id: annId, tabs: 2 }]);
 
       tabs[2].socket.disconnect();
       await Promise.all(tabs.slice(0, 2).map((tab) => tab.hears("user count", 2)));
@@ -72,7 +74,8 @@ for (const [way, options] of Object.entries(WAYS)) {
         const heard = tab.heard("chat message");
         const names = ["Ann", "Ben", "Ann", "Ben"];
         const expected = texts.map((message, index) => ({ username: names[index], name: names[index], message, id: ids[index] }));
-        assert.deepEqual(heard.map(({ at, ...rest }) => rest), expected);
+        assert.deepEqual(heard.map(({ at, by, ...rest }) => rest), expected);
+        assert.deepEqual(heard.map(({ by }) => by), heard.map((_, index) => heard[index % 2].by));
         for (const { at } of heard) assert(Number.isInteger(at) && before <= at && at <= Date.now(), `${at}`);
       }
       assert.deepEqual(ids, ids.toSorted((one, other) => one - other));
@@ -142,7 +145,7 @@ test("who closes the last tab has left after 3 s, while the count falls at once"
   const { currentUsers } = await left(stays, "Ann");
   assert(performance.now() - start >= GRACE_MS);
   assert.equal(currentUsers, 1);
-  assert.deepEqual((await ben.enters()).heard("users"), [{ people: ["Ben"], total: 1, you: "Ben" }]);
+  assert.deepEqual(seen(await ben.enters()), { people: ["Ben: 2 tabs"], total: 1, you: "Ben" });
 });
 
 test("who comes back within 3 s has never left", async (t) => {
@@ -161,12 +164,15 @@ test("who comes back within 3 s has never left", async (t) => {
   assert.deepEqual(seen, ["Ben came", "Ann came", "Cleo came", "Cleo left"]);
 });
 
-test("a newcomer is told the first 50 names, and how many people there are", async (t) => {
+test("a newcomer is told of the first 50 people, and how to ask for more", async (t) => {
   const { url } = await startRoom(t);
   const names = Array.from({ length: 52 }, (_, index) => `Guest ${index + 1}`);
   let last;
   for (const name of names) last = await (await Visitor.signedIn(t, url, name)).enters();
-  assert.deepEqual(last.heard("users"), [{ people: names.slice(0, 50), total: 52, you: "Guest 52" }]);
+  assert.deepEqual(seen(last), { people: names.slice(0, 50), total: 52, you: "Guest 52" });
+  const { people, next } = await ask(last, "people", { after: last.heard("users")[0].next });
+  assert.deepEqual(people.map(({ name }) => name), names.slice(50));
+  assert.equal(next, null);
   await last.hears("user count", 52);
 });
 
@@ -183,6 +189,7 @@ test("after a restart everyone is still signed in, comes back, and is counted ri
     await tab.hears("user count", 3);
     assert.match(tab.disconnects.join(), /^transport (close|error)$/);
     await tab.until(() => `both people; ${tab}`, () => {
+      if (tab.heard("users").length === 0) return false;
       const came = tab.events.slice(tab.events.findIndex(([event]) => event === "users"));
       return tab.heard("users")[0].total + came.filter(([event]) => event === "user").length === 2;
     });
@@ -192,7 +199,18 @@ test("after a restart everyone is still signed in, comes back, and is counted ri
 });
 
 function say(tab, value) {
-  return tab.socket.timeout(ANSWER_MS).emitWithAck("chat message", value);
+  return ask(tab, "chat message", value);
+}
+
+function ask(tab, event, value) {
+  return tab.socket.timeout(ANSWER_MS).emitWithAck(event, value);
+}
+
+/** What a newcomer was told of the people, once. */
+function seen(tab) {
+  const [{ people, total, you }, ...more] = tab.heard("users");
+  assert.deepEqual(more, []);
+  return { people: people.map(({ name, tabs }) => (tabs === 1 ? name : `${name}: ${tabs} tabs`)), total, you: you.name };
 }
 
 /** Waits until the tab is told that this person has left. */

@@ -175,7 +175,7 @@ test("no other file can be read", async (t) => {
     "/public/..%2findex.html", "/public/../../Cargo.toml", "/public/client.js%00.txt", "/assets/", "/assets/../chat.html",
     "/assets/..%2fchat.html", "/assets/%2e%2e%2fchat.html", "/assets/..%5cchat.html", "/assets//etc/passwd",
     "/assets/%2fetc%2fpasswd", "//etc/passwd", "/chat.html", "/index.html", "/Cargo.toml", "/src/room.rs", "/.git/config",
-    "/fanfare.key", "/socket.io/../Cargo.toml", "/socket.io/package.json", "/socket.io/socket.io.js/../../package.json",
+    "/fanfare.db", "/socket.io/../Cargo.toml", "/socket.io/package.json", "/socket.io/socket.io.js/../../package.json",
   ];
   for (const path of paths) {
     const { status, text } = await visitExactly(url, path);

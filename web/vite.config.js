@@ -8,7 +8,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: false,
     rolldownOptions: {
-      input: ["index.html", "chat.html"],
+      input: ["index.html", "login.html", "register.html", "account.html", "chat.html"],
       // Served by fanfare at these very paths.
       external: ["/public/client.js", "/socket.io/socket.io.esm.min.js"],
     },

@@ -113,6 +113,35 @@ class Tab extends Watched {
     }
   }
 
+  /** Waits until what `read` finds in the page is `value`. */
+  async finds(value, read, arg) {
+    const wanted = JSON.stringify(value);
+    const found = async () => JSON.stringify(await this.page.evaluate(read, arg));
+    const deadline = Date.now() + PATIENCE_MS;
+    let now = await found();
+    while (now !== wanted) {
+      assert(Date.now() < deadline, `the page has ${now}, not ${wanted}`);
+      await this.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)));
+      now = await found();
+    }
+  }
+
+  /** Writes a message and sends it by keyboard. */
+  async says(text) {
+    await this.page.fill("#message", text);
+    await this.page.press("#message", "Enter");
+  }
+
+  /** Waits until the log's messages are these texts, from the first to the last. */
+  async hasSaid(...texts) {
+    await this.finds(texts, () => [...document.querySelectorAll("#log .message .text")].map((text) => text.textContent));
+  }
+
+  /** Waits until the room has answered all that a page asks for when it comes. */
+  async isReady() {
+    await this.page.locator('#log[aria-busy="false"]').waitFor();
+  }
+
   /**
    * Waits until the page's connection has moved to WebSocket for good. One that is lost in the middle of the move is
    * between two polls: the server learns of it only when a pong is due.
@@ -150,6 +179,25 @@ class Tab extends Watched {
     line.what = typeof number === "number" ? number : `${message.type()}: ${message.text()} at ${message.location().url}`;
     this.changed();
   }
+}
+
+/** Enters the room as a person does, by keyboard: the field has the focus already. */
+export async function enterRoom(browser, url, name) {
+  const tab = await browser.open(url);
+  await typeName(tab, name);
+  await tab.page.waitForURL(`${url}/chat`);
+  return tab;
+}
+
+export async function typeName(tab, name) {
+  await tab.page.locator("#username:focus").waitFor();
+  await tab.page.keyboard.type(name);
+  await tab.page.keyboard.press("Enter");
+}
+
+/** The same in several tabs, together. */
+export function both(tabs, act) {
+  return Promise.all(tabs.map(act));
 }
 
 /** The process that has `word` in its command line, and all that come from it. */

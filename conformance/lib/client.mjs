@@ -1,7 +1,8 @@
-//! The official client, and everything that it has heard.
+//! The official client, of whichever version, and everything that it has heard.
 
 import { io } from "socket.io-client";
-import { Watched } from "./deadline.mjs";
+import { io as io3 } from "socket.io-client3";
+import { Watched, within } from "./deadline.mjs";
 
 /** The ways to connect, by name. */
 export const WAYS = {
@@ -10,8 +11,11 @@ export const WAYS = {
   upgrade: { transports: ["polling", "websocket"] },
 };
 
-/** A socket of the official client. It leaves when the test ends. */
+/** A socket of the official client 4.x. It leaves when the test ends. */
 export class Client extends Watched {
+  /** What the library exports to connect with. */
+  static io = io;
+
   /** Every event with its arguments, in order of arrival. */
   events = [];
   /** The reasons of disconnects, in order. */
@@ -34,12 +38,12 @@ export class Client extends Watched {
 
   /** A client that begins to connect now, over a connection of its own. */
   static open(t, url, options = {}) {
-    return new Client(t, io(url, { forceNew: true, reconnectionDelay: 50, reconnectionDelayMax: 200, ...options }));
+    return new this(t, this.io(url, { forceNew: true, reconnectionDelay: 50, reconnectionDelayMax: 200, ...options }));
   }
 
   /** A client that is connected, and has arrived on the last of its transports. */
   static async connected(t, url, options = {}) {
-    const client = Client.open(t, url, options);
+    const client = this.open(t, url, options);
     await client.arrival();
     return client;
   }
@@ -61,6 +65,18 @@ export class Client extends Watched {
   async loses() {
     await this.until(() => `the end; ${this}`, () => this.disconnects.length > 0 && !this.socket.connected);
     this.events = [];
+  }
+
+  /** All arguments of the server's answer to an event. Client 3.x has neither `emitWithAck` nor `timeout`. */
+  asks(event, ...args) {
+    const answer = new Promise((resolve) => this.socket.emit(event, ...args, (...answer) => resolve(answer)));
+    return within(answer, () => `an answer to '${event}'; ${this}`);
+  }
+
+  /** The first argument of the server's answer to an event. */
+  async ask(event, ...args) {
+    const [first] = await this.asks(event, ...args);
+    return first;
   }
 
   /** The first arguments of all events of this name. */
@@ -87,4 +103,9 @@ export class Client extends Watched {
     change();
     this.changed();
   }
+}
+
+/** The same of client 3.x. */
+export class Client3 extends Client {
+  static io = io3;
 }

@@ -99,17 +99,22 @@ export function startExample(t, name) {
   return Server.started((port) => (port === 0 ? onFreePort(t, name) : onPort(t, name, port)));
 }
 
-/** The room, listening, with a key that no other has. */
-export async function startRoom(t) {
-  const args = ["serve", "--key-file", await newKeyFile(t)];
+/** The room, listening, with a database of its own and more arguments if there are any. */
+export async function startRoom(t, ...more) {
+  const args = ["serve", "--database", await newDatabase(t), ...more];
   return Server.started((port) => startBinary(t, [...args, "--listen", `127.0.0.1:${port}`]));
 }
 
-/** A place where a room may keep its key. It is gone when the test ends. */
-export async function newKeyFile(t) {
+/** A place where a room may keep its database. It is gone when the test ends. */
+export async function newDatabase(t) {
+  return `sqlite://${join(await newFolder(t), "fanfare.db")}`;
+}
+
+/** An empty folder. It is gone when the test ends. */
+export async function newFolder(t) {
   const folder = await mkdtemp(join(tmpdir(), "fanfare-room-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
-  return join(folder, "fanfare.key");
+  return folder;
 }
 
 /** The binary with these arguments, and the first address at which it says that it listens. */

@@ -1,12 +1,18 @@
-//! The picture in the README: windows side by side.
+//! Pictures of pages: kept beside what was built, and in the documentation if that is asked for.
 
 import { mkdir, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
-import { fileURLToPath } from "node:url";
 
-const FOLDER = new URL("../../docs/images/", import.meta.url);
+const FOLDERS = [
+  new URL("../../target/screenshots/", import.meta.url),
+  ...(process.env.FANFARE_SCREENSHOTS === "1" ? [new URL("../../docs/images/", import.meta.url)] : []),
+];
 
-/** Draws the tabs as windows beside each other, and writes the picture to docs/images. */
+/** Writes a picture of what can be seen of the tab. Its size in bytes. */
+export async function drawTab({ page }, name) {
+  return keep(await page.screenshot({ animations: "disabled", caret: "hide" }), name);
+}
+
+/** Writes a picture of the tabs as windows beside each other. Its size in bytes. */
 export async function drawWindows(browser, tabs, name) {
   const windows = await Promise.all(
     tabs.map(async ({ page }) => {
@@ -18,9 +24,14 @@ export async function drawWindows(browser, tabs, name) {
   await desk.setContent(`<style>${STYLE}</style><main>${windows.join("")}</main>`);
   const picture = await desk.locator("main").screenshot({ omitBackground: true });
   await desk.close();
-  const path = fileURLToPath(new URL(name, FOLDER));
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, picture);
+  return keep(picture, name);
+}
+
+async function keep(picture, name) {
+  for (const folder of FOLDERS) {
+    await mkdir(folder, { recursive: true });
+    await writeFile(new URL(name, folder), picture);
+  }
   return picture.length;
 }
 

@@ -1,4 +1,5 @@
 import { byId, grouped } from "./page.js";
+import { titleCount } from "./title.js";
 
 const number = byId("count");
 const lastKnown = byId("last-known");
@@ -35,7 +36,7 @@ function render(): void {
   number.dataset["length"] = String(text.length);
   number.classList.toggle("stale", !isLive);
   lastKnown.hidden = isLive;
-  document.title = isLive ? `${text} · fanfare` : `${text} last known · fanfare`;
+  titleCount(isLive ? text : `${text} last known`);
 }
 
 function ripple(): void {

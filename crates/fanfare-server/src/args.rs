@@ -1,11 +1,11 @@
 //! What the command line says.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::net::SocketAddr;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::check;
+use crate::{check, store::Database};
 
 /// A Socket.IO server that tells everyone, and knows how many are there.
 #[derive(Debug, Parser)]
@@ -34,9 +34,15 @@ pub(crate) struct Serve {
     /// A site besides this one whose pages may connect, such as `https://example.org`; may be given several times
     #[arg(long, value_name = "URL", value_parser = origin)]
     pub(crate) origin: Vec<String>,
-    /// The file with the key that signs guests' cookies; made at the first start
-    #[arg(long, value_name = "PATH", default_value = "fanfare.key")]
-    pub(crate) key_file: PathBuf,
+    /// Where accounts, sessions and messages are kept: `sqlite://PATH`, made at the first start, or `sqlite::memory:`
+    #[arg(long, value_name = "URL", default_value = "sqlite://./fanfare.db")]
+    pub(crate) database: Database,
+    /// MiB that the database may grow to; beyond it nothing more is stored, and whoever writes is told
+    #[arg(long, value_name = "MIB", default_value_t = 4_096, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_database_mib: u32,
+    /// Seconds that people stay signed in after they last opened the room; 30 days unless given
+    #[arg(long, value_name = "SECONDS", default_value_t = 2_592_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) session_seconds: u32,
     /// What is logged, on standard error: error, warn, info, debug, trace, or a filter such as fanfare=debug
     #[arg(long, value_name = "FILTER", env = "FANFARE_LOG", default_value = "info", value_parser = filter)]
     pub(crate) log: String,
@@ -131,6 +137,13 @@ mod tests {
                 "nothing after it",
             ),
             ("--log =====", "'=====' for '--log", "invalid"),
+            (
+                "--database postgres://localhost/fanfare",
+                "'postgres://localhost/fanfare' for '--database",
+                "sqlite://PATH",
+            ),
+            ("--database fanfare.db", "'fanfare.db'", "sqlite::memory:"),
+            ("--max-database-mib 0", "'0'", "1.."),
             ("--port 80", "'--port'", "--help"),
         ] {
             let error = serve(words).unwrap_err();

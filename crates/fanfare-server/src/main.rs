@@ -1,19 +1,27 @@
 //! `fanfare`: serves the room, and checks other servers.
 
 mod args;
+mod auth;
 mod check;
-mod key;
+mod clock;
+mod history;
 mod listen;
 mod message;
 mod names;
 mod origin;
 mod pages;
+mod password;
 mod people;
+mod person;
 mod room;
 mod serve;
-mod session;
 mod signals;
 mod site;
+mod store;
+mod talk;
+mod throttle;
+mod typing;
+mod wire;
 mod wording;
 
 use std::{

@@ -1,15 +1,25 @@
 //! Messages: what somebody may say.
 
-use fanfare::RawArgs;
+use fanfare::{Args, RawArgs};
+use serde::de::IgnoredAny;
 
 use crate::wording::{CodePoint, Grouped};
 
-/// Reads the arguments of a `chat message`: one string, the space around which is dropped.
+/// What somebody says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Said {
+    pub(crate) text: String,
+    /// The page's own mark on it: what comes twice with the same is said once.
+    pub(crate) key: Option<String>,
+}
+
+/// Reads the arguments of a `chat message`: a string, the space around which is dropped, and a key if
+/// the page gives one.
 ///
 /// # Errors
 ///
 /// [`Unsayable`] names the rule, and what broke it.
-pub(crate) fn read(args: &RawArgs) -> Result<String, Unsayable> {
+pub(crate) fn read(args: &RawArgs) -> Result<Said, Unsayable> {
     let text: String = args.read().map_err(|_| Unsayable::Kind(kind(args)))?;
     let text = text.trim();
     let length = text.chars().count();
@@ -21,7 +31,20 @@ pub(crate) fn read(args: &RawArgs) -> Result<String, Unsayable> {
         .find(|c| c.is_control() && !matches!(c, '\n' | '\t'))
     {
         Some(control) => Err(Unsayable::Control(control)),
-        None => Ok(text.to_owned()),
+        None => Ok(Said {
+            text: text.to_owned(),
+            key: read_key(args)?,
+        }),
+    }
+}
+
+fn read_key(args: &RawArgs) -> Result<Option<String>, Unsayable> {
+    let Ok(Args((_, key))) = args.read::<Args<(IgnoredAny, Option<String>)>>() else {
+        return Ok(None);
+    };
+    match key.as_ref().map(|key| key.chars().count()) {
+        Some(length) if MAX_KEY_LENGTH < length => Err(Unsayable::Key(length)),
+        Some(_) | None => Ok(key),
     }
 }
 
@@ -37,6 +60,9 @@ pub(crate) enum Unsayable {
     /// It has a control character.
     #[error("a message has no control characters but tabs and line breaks; this one has {}", CodePoint(*.0))]
     Control(char),
+    /// Its key has too many characters.
+    #[error("a message's key has at most {MAX_KEY_LENGTH} characters; this one has {}", Grouped(*.0))]
+    Key(usize),
 }
 
 /// What the first argument is, by the character that its JSON text begins with.
@@ -55,6 +81,9 @@ fn kind(args: &RawArgs) -> &'static str {
 
 const MAX_LENGTH: usize = 2_000;
 
+/// A UUID fits, and most of what others use.
+const MAX_KEY_LENGTH: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,7 +94,14 @@ mod tests {
             json: json.to_owned(),
             attachments: Vec::new(),
         };
-        let actual = read(&args).unwrap_or_else(|unsayable| unsayable.to_string());
+        let actual = match read(&args) {
+            Ok(Said { text, key: None }) => text,
+            Ok(Said {
+                text,
+                key: Some(key),
+            }) => format!("{text} by {key}"),
+            Err(unsayable) => unsayable.to_string(),
+        };
         assert_eq!(actual, expected);
     }
 
@@ -81,6 +117,14 @@ mod tests {
         check_text("<script>", "<script>");
         check_text(&"ä".repeat(2_000), &"ä".repeat(2_000));
         check("\"first\",2", "first");
+        check("\"first\",\"key\"", "first by key");
+        check("\"first\",null", "first");
+        check("\"first\",\"key\",3", "first");
+        let long = "k".repeat(65);
+        check(
+            &format!("\"first\",\"{long}\""),
+            "a message's key has at most 64 characters; this one has 65",
+        );
     }
 
     #[test]

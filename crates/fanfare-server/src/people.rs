@@ -5,43 +5,44 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{names::Name, session::SessionId};
+use crate::{names::Name, person::PersonId};
 
 /// Who is here, and who holds which name.
 ///
 /// ```text
 ///             connect                 last disconnect
-///   Reserved ---------> Here(sockets) ----------------> Leaving
+///   Reserved ---------> Here(pages) ----------------> Leaving
 ///      |                     ^                             | |
 ///      | after GRACE         +-----------------------------+ | after GRACE
 ///      v                                 connect             v
 ///    (free)                                              (free), told
 /// ```
 ///
-/// A name belongs to one session at a time. Somebody who is leaving is still here: a page that is
+/// A name belongs to one person at a time. Somebody who is leaving is still here: a page that is
 /// reloaded leaves and comes back.
 #[derive(Debug, Default)]
 pub(crate) struct People {
-    places: HashMap<Box<str>, Place>,
-    /// The keys of those who are here, in the order in which they came.
-    arrivals: BTreeMap<u64, Box<str>>,
+    places: HashMap<PersonId, Place>,
+    /// Who holds which name, by its key. Invariant: these are the names of the places.
+    holders: HashMap<Box<str>, PersonId>,
+    /// Those who are here, in the order in which they came.
+    arrivals: BTreeMap<u64, PersonId>,
     next_arrival: u64,
-    /// When which name may become free. Those that no longer hold are passed over when due.
-    deadlines: VecDeque<(Instant, Box<str>)>,
+    /// When whose name may become free. Those that no longer hold are passed over when due.
+    deadlines: VecDeque<(Instant, PersonId)>,
 }
 
-/// A name that somebody holds.
+/// Somebody who holds a name.
 #[derive(Debug)]
 struct Place {
     name: Name,
-    session: SessionId,
     presence: Presence,
 }
 
 #[derive(Debug)]
 enum Presence {
     Reserved { until: Instant },
-    Here { arrival: u64, sockets: usize },
+    Here { arrival: u64, pages: usize },
     Leaving { arrival: u64, until: Instant },
 }
 
@@ -50,8 +51,18 @@ enum Presence {
 pub(crate) enum Arrival {
     /// Somebody came.
     First,
-    /// Somebody who is here already has a further page.
-    Further,
+    /// Somebody who is here already has so many pages now.
+    Further(usize),
+}
+
+/// Somebody who is here.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Present<'a> {
+    /// Where this one stands among the others.
+    pub(crate) arrival: u64,
+    pub(crate) id: PersonId,
+    pub(crate) name: &'a Name,
+    pub(crate) pages: usize,
 }
 
 /// The name belongs to somebody else, who spells it so.
@@ -60,128 +71,120 @@ pub(crate) enum Arrival {
 pub(crate) struct Taken(pub(crate) Name);
 
 impl People {
-    /// Holds `name` for `session` until a socket of it connects, at most [`GRACE`]. Gives the name
-    /// as the session has it already, if it is here.
+    /// Holds `name` for `person` until a page of theirs connects, at most [`GRACE`]. Gives the name
+    /// that the person has already, if they are here.
     ///
     /// # Errors
     ///
-    /// [`Taken`] if another session holds the name.
+    /// [`Taken`] if somebody else holds the name.
     pub(crate) fn reserve(
         &mut self,
         name: &Name,
-        session: SessionId,
+        person: PersonId,
         now: Instant,
     ) -> Result<Name, Taken> {
+        self.check_free(name, person)?;
         let until = now + GRACE;
-        match self.places.get_mut(name.key()) {
-            Some(place) if place.session != session => return Err(Taken(place.name.clone())),
-            Some(place) => match &mut place.presence {
-                Presence::Reserved { until: deadline } => {
-                    *deadline = until;
-                    place.name = name.clone();
-                }
+        if let Some(place) = self.places.get(&person) {
+            match place.presence {
+                Presence::Reserved { .. } => drop(self.take(person)),
                 Presence::Here { .. } | Presence::Leaving { .. } => return Ok(place.name.clone()),
-            },
-            None => {
-                let place = Place {
-                    name: name.clone(),
-                    session,
-                    presence: Presence::Reserved { until },
-                };
-                self.places.insert(name.key().into(), place);
             }
         }
-        self.deadlines.push_back((until, name.key().into()));
+        self.put(person, name, Presence::Reserved { until });
+        self.deadlines.push_back((until, person));
         Ok(name.clone())
     }
 
-    /// A socket of the session connected.
+    /// A page of the person connected.
     ///
     /// # Errors
     ///
-    /// [`Taken`] if another session holds the name.
-    pub(crate) fn connect(&mut self, name: &Name, session: SessionId) -> Result<Arrival, Taken> {
-        if let Some(place) = self.places.get_mut(name.key()) {
-            if place.session != session {
-                return Err(Taken(place.name.clone()));
-            }
+    /// [`Taken`] if somebody else holds the name.
+    pub(crate) fn connect(&mut self, name: &Name, person: PersonId) -> Result<Arrival, Taken> {
+        if let Some(place) = self.places.get_mut(&person) {
             match &mut place.presence {
-                Presence::Here { sockets, .. } => {
-                    *sockets += 1;
-                    return Ok(Arrival::Further);
+                Presence::Here { pages, .. } => {
+                    *pages += 1;
+                    return Ok(Arrival::Further(*pages));
                 }
                 Presence::Leaving { arrival, .. } => {
                     place.presence = Presence::Here {
                         arrival: *arrival,
-                        sockets: 1,
+                        pages: 1,
                     };
-                    return Ok(Arrival::Further);
+                    return Ok(Arrival::Further(1));
                 }
                 Presence::Reserved { .. } => {}
             }
         }
+        self.check_free(name, person)?;
+        self.take(person);
         let arrival = self.next_arrival;
         self.next_arrival += 1;
-        self.arrivals.insert(arrival, name.key().into());
-        let presence = Presence::Here {
-            arrival,
-            sockets: 1,
-        };
-        self.places.insert(
-            name.key().into(),
-            Place {
-                name: name.clone(),
-                session,
-                presence,
-            },
-        );
+        self.arrivals.insert(arrival, person);
+        self.put(person, name, Presence::Here { arrival, pages: 1 });
         Ok(Arrival::First)
     }
 
-    /// A socket of the session disconnected. After the last one, its person leaves in [`GRACE`].
-    pub(crate) fn disconnect(&mut self, name: &Name, session: SessionId, now: Instant) {
-        let Some(place) = self
-            .places
-            .get_mut(name.key())
-            .filter(|place| place.session == session)
-        else {
-            return;
+    /// A page of the person disconnected; gives how many are left. After the last one, the person
+    /// leaves in [`GRACE`].
+    pub(crate) fn disconnect(&mut self, person: PersonId, now: Instant) -> Option<usize> {
+        let place = self.places.get_mut(&person)?;
+        let Presence::Here { arrival, pages } = &mut place.presence else {
+            return None;
         };
-        let Presence::Here { arrival, sockets } = &mut place.presence else {
-            return;
-        };
-        *sockets -= 1;
-        if *sockets == 0 {
+        *pages -= 1;
+        let left = *pages;
+        if left == 0 {
             let until = now + GRACE;
             place.presence = Presence::Leaving {
                 arrival: *arrival,
                 until,
             };
-            self.deadlines.push_back((until, name.key().into()));
+            self.deadlines.push_back((until, person));
+        }
+        Some(left)
+    }
+
+    /// Gives a reserved name back; whoever is here keeps theirs.
+    pub(crate) fn release(&mut self, person: PersonId) {
+        let place = self.places.get(&person);
+        if place.is_some_and(|place| matches!(place.presence, Presence::Reserved { .. })) {
+            self.take(person);
         }
     }
 
-    /// The session has ended: its person leaves at once. Gives the name, if it was here.
-    pub(crate) fn remove(&mut self, name: &Name, session: SessionId) -> Option<Name> {
-        if self.places.get(name.key())?.session != session {
-            return None;
-        }
-        self.take(name.key())
+    /// The person is gone for good, and so at once. Gives the name, if they were here.
+    pub(crate) fn remove(&mut self, person: PersonId) -> Option<Name> {
+        self.take(person)
+    }
+
+    /// The person goes by another name from now on, which nobody else holds. Whether they are here.
+    pub(crate) fn rename(&mut self, person: PersonId, name: &Name) -> bool {
+        let Some(place) = self.places.get_mut(&person) else {
+            return false;
+        };
+        self.holders.remove(place.name.key());
+        place.name = name.clone();
+        let is_here = !matches!(place.presence, Presence::Reserved { .. });
+        self.holders.insert(name.key().into(), person);
+        is_here
     }
 
     /// Time has moved on to `now`; gives one who has left. Call it until it gives nobody.
-    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Option<Name> {
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Option<(PersonId, Name)> {
         while self.poll_timeout().is_some_and(|due| due <= now) {
-            let (_, key) = self.deadlines.pop_front()?;
+            let (_, person) = self.deadlines.pop_front()?;
             let is_over = self
                 .places
-                .get(&key)
+                .get(&person)
                 .is_some_and(|place| match place.presence {
                     Presence::Reserved { until } | Presence::Leaving { until, .. } => until <= now,
                     Presence::Here { .. } => false,
                 });
-            if is_over && let Some(name) = self.take(&key) {
-                return Some(name);
+            if is_over && let Some(name) = self.take(person) {
+                return Some((person, name));
             }
         }
         None
@@ -197,17 +200,53 @@ impl People {
         self.arrivals.len()
     }
 
-    /// The names of those who are here, in the order in which they came.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &Name> {
+    /// Those who came after the one who stands at `arrival`, or all who are here, in the order in
+    /// which they came.
+    pub(crate) fn after(&self, arrival: Option<u64>) -> impl Iterator<Item = Present<'_>> {
+        let from = arrival.map_or(0, |arrival| arrival.saturating_add(1));
         self.arrivals
-            .values()
-            .filter_map(|key| self.places.get(key))
-            .map(|place| &place.name)
+            .range(from..)
+            .filter_map(|(arrival, id)| self.present(*arrival, *id))
     }
 
-    /// Frees a name. Gives it, if its person was here.
-    fn take(&mut self, key: &str) -> Option<Name> {
-        let place = self.places.remove(key)?;
+    /// The name of somebody who is here.
+    pub(crate) fn name_of(&self, person: PersonId) -> Option<&Name> {
+        self.places.get(&person).map(|place| &place.name)
+    }
+
+    fn present(&self, arrival: u64, id: PersonId) -> Option<Present<'_>> {
+        let place = self.places.get(&id)?;
+        let pages = match place.presence {
+            Presence::Here { pages, .. } => pages,
+            Presence::Leaving { .. } | Presence::Reserved { .. } => 0,
+        };
+        Some(Present {
+            arrival,
+            id,
+            name: &place.name,
+            pages,
+        })
+    }
+
+    fn check_free(&self, name: &Name, person: PersonId) -> Result<(), Taken> {
+        match self.holders.get(name.key()) {
+            Some(holder) if *holder != person => {
+                Err(Taken(self.name_of(*holder).unwrap_or(name).clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn put(&mut self, person: PersonId, name: &Name, presence: Presence) {
+        self.holders.insert(name.key().into(), person);
+        let name = name.clone();
+        self.places.insert(person, Place { name, presence });
+    }
+
+    /// Frees a person's name. Gives it, if the person was here.
+    fn take(&mut self, person: PersonId) -> Option<Name> {
+        let place = self.places.remove(&person)?;
+        self.holders.remove(place.name.key());
         match place.presence {
             Presence::Here { arrival, .. } | Presence::Leaving { arrival, .. } => {
                 self.arrivals.remove(&arrival);
@@ -229,141 +268,154 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
-    use crate::session::Session;
+
+    const ONE: PersonId = PersonId::Guest(1);
+    const OTHER: PersonId = PersonId::Account(2);
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
     }
 
-    fn session() -> SessionId {
-        Session::new(name("any"), std::time::UNIX_EPOCH).id
-    }
-
     #[track_caller]
     fn check_names(people: &People, expected: &[&str]) {
-        assert_eq!(
-            people.names().map(Name::as_str).collect::<Vec<_>>(),
-            expected
-        );
+        let names = people.after(None).map(|present| present.name.as_str());
+        assert_eq!(names.collect::<Vec<_>>(), expected);
         assert_eq!(people.total(), expected.len());
     }
 
     #[test]
     fn several_pages_are_one_person_who_leaves_with_the_last() {
-        let (mut people, anna, id, now) =
-            (People::default(), name("Anna"), session(), Instant::now());
-        assert_eq!(people.connect(&anna, id), Ok(Arrival::First));
-        assert_eq!(people.connect(&anna, id), Ok(Arrival::Further));
-        people.disconnect(&anna, id, now);
+        let (mut people, anna, now) = (People::default(), name("Anna"), Instant::now());
+        assert_eq!(people.connect(&anna, ONE), Ok(Arrival::First));
+        assert_eq!(people.connect(&anna, ONE), Ok(Arrival::Further(2)));
+        assert_eq!(people.disconnect(ONE, now), Some(1));
         assert_eq!(people.poll_timeout(), None);
-        people.disconnect(&anna, id, now);
+        assert_eq!(people.disconnect(ONE, now), Some(0));
+        assert_eq!(people.disconnect(ONE, now), None);
         assert_eq!(people.poll_timeout(), Some(now + GRACE));
-        assert_eq!(
-            people.handle_timeout(now + GRACE - Duration::from_millis(1)),
-            None
-        );
+        let almost = now + GRACE - Duration::from_millis(1);
+        assert_eq!(people.handle_timeout(almost), None);
         check_names(&people, &["Anna"]);
-        assert_eq!(people.handle_timeout(now + GRACE), Some(anna));
+        assert_eq!(people.handle_timeout(now + GRACE), Some((ONE, anna)));
         assert_eq!(people.handle_timeout(now + GRACE), None);
         check_names(&people, &[]);
     }
 
     #[test]
     fn whoever_comes_back_in_time_has_not_left() {
-        let (mut people, anna, id, now) =
-            (People::default(), name("Anna"), session(), Instant::now());
+        let (mut people, anna, now) = (People::default(), name("Anna"), Instant::now());
         let later = now + Duration::from_secs(2);
-        people.connect(&anna, id).unwrap();
-        people.disconnect(&anna, id, now);
-        assert_eq!(people.connect(&anna, id), Ok(Arrival::Further));
+        people.connect(&anna, ONE).unwrap();
+        people.disconnect(ONE, now);
+        assert_eq!(people.connect(&anna, ONE), Ok(Arrival::Further(1)));
         assert_eq!(people.handle_timeout(now + GRACE), None);
-        people.disconnect(&anna, id, later);
+        people.disconnect(ONE, later);
         assert_eq!(people.handle_timeout(now + GRACE), None);
-        assert_eq!(people.handle_timeout(later + GRACE), Some(anna));
+        assert_eq!(people.handle_timeout(later + GRACE), Some((ONE, anna)));
     }
 
     #[test]
-    fn a_name_belongs_to_one_session_until_its_person_has_left() {
-        let (mut people, first, second, now) =
-            (People::default(), session(), session(), Instant::now());
+    fn a_name_belongs_to_one_person_until_they_have_left() {
+        let (mut people, now) = (People::default(), Instant::now());
         let taken = Err(Taken(name("Anna")));
-        assert_eq!(people.reserve(&name("Anna"), first, now), Ok(name("Anna")));
-        assert_eq!(people.reserve(&name("anna"), second, now), taken);
-        people.connect(&name("Anna"), first).unwrap();
-        assert_eq!(people.reserve(&name("ANNA"), second, now), taken);
+        assert_eq!(people.reserve(&name("Anna"), ONE, now), Ok(name("Anna")));
+        assert_eq!(people.reserve(&name("anna"), OTHER, now), taken);
+        people.connect(&name("Anna"), ONE).unwrap();
+        assert_eq!(people.reserve(&name("ANNA"), OTHER, now), taken);
         assert_eq!(
-            people.connect(&name("ANNA"), second),
+            people.connect(&name("ANNA"), OTHER),
             Err(Taken(name("Anna")))
         );
-        people.disconnect(&name("ANNA"), second, now);
+        assert_eq!(people.disconnect(OTHER, now), None);
         check_names(&people, &["Anna"]);
-        people.disconnect(&name("Anna"), first, now);
-        assert_eq!(people.reserve(&name("anna"), second, now), taken);
+        people.disconnect(ONE, now);
+        assert_eq!(people.reserve(&name("anna"), OTHER, now), taken);
         people.handle_timeout(now + GRACE);
-        assert_eq!(
-            people.reserve(&name("anna"), second, now + GRACE),
-            Ok(name("anna"))
-        );
+        let free = people.reserve(&name("anna"), OTHER, now + GRACE);
+        assert_eq!(free, Ok(name("anna")));
     }
 
     #[test]
-    fn a_session_that_comes_again_goes_by_the_name_it_has_here() {
-        let (mut people, id, now) = (People::default(), session(), Instant::now());
-        people.connect(&name("Anna"), id).unwrap();
-        assert_eq!(people.reserve(&name("ANNA"), id, now), Ok(name("Anna")));
-        people.disconnect(&name("Anna"), id, now);
-        assert_eq!(people.reserve(&name("ANNA"), id, now), Ok(name("Anna")));
+    fn who_comes_again_goes_by_the_name_they_have_here() {
+        let (mut people, now) = (People::default(), Instant::now());
+        people.connect(&name("Anna"), ONE).unwrap();
+        assert_eq!(people.reserve(&name("ANNA"), ONE, now), Ok(name("Anna")));
+        people.disconnect(ONE, now);
+        assert_eq!(people.reserve(&name("ANNA"), ONE, now), Ok(name("Anna")));
         people.handle_timeout(now + GRACE);
-        assert_eq!(people.reserve(&name("ANNA"), id, now), Ok(name("ANNA")));
+        assert_eq!(people.reserve(&name("ANNA"), ONE, now), Ok(name("ANNA")));
     }
 
     #[test]
     fn a_reserved_name_is_free_again_when_nobody_comes_in_time() {
-        let (mut people, first, second, now) =
-            (People::default(), session(), session(), Instant::now());
+        let (mut people, now) = (People::default(), Instant::now());
         let later = now + Duration::from_secs(1);
-        people.reserve(&name("Anna"), first, now).unwrap();
-        people.reserve(&name("Anna"), first, later).unwrap();
+        people.reserve(&name("Anna"), ONE, now).unwrap();
+        people.reserve(&name("Anna"), ONE, later).unwrap();
         check_names(&people, &[]);
         assert_eq!(people.handle_timeout(now + GRACE), None);
         people
-            .reserve(&name("Anna"), second, now + GRACE)
+            .reserve(&name("Anna"), OTHER, now + GRACE)
             .unwrap_err();
         assert_eq!(people.handle_timeout(later + GRACE), None);
+        people.reserve(&name("Anna"), OTHER, later + GRACE).unwrap();
+    }
+
+    #[test]
+    fn who_reserves_another_name_gives_the_first_one_back() {
+        let (mut people, now) = (People::default(), Instant::now());
+        people.reserve(&name("Anna"), ONE, now).unwrap();
+        people.reserve(&name("Bert"), ONE, now).unwrap();
+        people.reserve(&name("Anna"), OTHER, now).unwrap();
+        people.reserve(&name("Bert"), OTHER, now).unwrap_err();
+    }
+
+    #[test]
+    fn who_is_removed_is_gone_at_once_and_stays_gone() {
+        let (mut people, anna, now) = (People::default(), name("Anna"), Instant::now());
+        people.connect(&anna, ONE).unwrap();
+        assert_eq!(people.remove(OTHER), None);
+        assert_eq!(people.remove(ONE), Some(anna.clone()));
+        assert_eq!(people.connect(&anna, OTHER), Ok(Arrival::First));
+        assert_eq!(people.disconnect(ONE, now), None);
+        assert_eq!(people.handle_timeout(now + GRACE), None);
+        check_names(&people, &["Anna"]);
+        people.reserve(&name("Bert"), ONE, now).unwrap();
+        assert_eq!(people.remove(ONE), None);
         people
-            .reserve(&name("Anna"), second, later + GRACE)
+            .reserve(&name("Bert"), PersonId::Guest(3), now)
             .unwrap();
     }
 
     #[test]
-    fn a_session_that_is_removed_is_gone_at_once_and_stays_gone() {
-        let (mut people, first, second, now) =
-            (People::default(), session(), session(), Instant::now());
-        let anna = name("Anna");
-        people.connect(&anna, first).unwrap();
-        assert_eq!(people.remove(&anna, second), None);
-        assert_eq!(people.remove(&anna, first), Some(anna.clone()));
-        assert_eq!(people.connect(&anna, second), Ok(Arrival::First));
-        people.disconnect(&anna, first, now);
-        assert_eq!(people.handle_timeout(now + GRACE), None);
-        check_names(&people, &["Anna"]);
-        people.reserve(&name("Bert"), first, now).unwrap();
-        assert_eq!(people.remove(&name("Bert"), first), None);
-        people.reserve(&name("Bert"), second, now).unwrap();
+    fn another_name_frees_the_old_one() {
+        let (mut people, now) = (People::default(), Instant::now());
+        assert!(!people.rename(ONE, &name("Nobody")));
+        people.connect(&name("Anna"), ONE).unwrap();
+        assert!(people.rename(ONE, &name("Anne")));
+        check_names(&people, &["Anne"]);
+        people.reserve(&name("Anna"), OTHER, now).unwrap();
+        people.reserve(&name("ANNE"), OTHER, now).unwrap_err();
+        assert!(people.rename(ONE, &name("ANNE")));
+        assert_eq!(people.name_of(ONE), Some(&name("ANNE")));
     }
 
     #[test]
     fn names_come_in_the_order_of_arrival() {
-        let (mut people, id, now) = (People::default(), session(), Instant::now());
-        for text in ["Carla", "Anna", "Bert"] {
+        let (mut people, now) = (People::default(), Instant::now());
+        let [anna, bert, carla] = [1, 2, 3].map(PersonId::Account);
+        for (text, id) in [("Carla", carla), ("Anna", anna), ("Bert", bert)] {
             people.connect(&name(text), id).unwrap();
         }
-        people.disconnect(&name("Carla"), id, now);
-        people.connect(&name("Carla"), id).unwrap();
+        people.disconnect(carla, now);
+        people.connect(&name("Carla"), carla).unwrap();
         check_names(&people, &["Carla", "Anna", "Bert"]);
-        people.remove(&name("Anna"), id);
-        people.connect(&name("Anna"), id).unwrap();
+        people.remove(anna);
+        people.connect(&name("Anna"), anna).unwrap();
         check_names(&people, &["Carla", "Bert", "Anna"]);
+        let first = people.after(None).next().unwrap().arrival;
+        let rest = people.after(Some(first)).map(|present| present.id);
+        assert_eq!(rest.collect::<Vec<_>>(), [bert, anna]);
     }
 
     #[derive(Clone, Copy, Debug)]
@@ -371,72 +423,77 @@ mod tests {
         Reserve(usize, usize),
         Connect(usize, usize),
         Disconnect(usize),
-        Remove(usize, usize),
+        Remove(usize),
         Wait(u64),
     }
 
     fn step() -> impl Strategy<Value = Step> {
         let who = || (0..3_usize, 0..3_usize);
         prop_oneof![
-            who().prop_map(|(name, session)| Step::Reserve(name, session)),
-            who().prop_map(|(name, session)| Step::Connect(name, session)),
+            who().prop_map(|(name, person)| Step::Reserve(name, person)),
+            who().prop_map(|(name, person)| Step::Connect(name, person)),
             (0..8_usize).prop_map(Step::Disconnect),
-            who().prop_map(|(name, session)| Step::Remove(name, session)),
+            (0..3_usize).prop_map(Step::Remove),
             (0..4_000_u64).prop_map(Step::Wait),
         ]
     }
 
     proptest! {
-        /// What others are told always agrees with which sockets are open: whoever has one has
-        /// come and not left, and who has had none for the time of grace has left.
+        /// What others are told always agrees with which pages are open: whoever has one has come
+        /// and not left, and who has had none for the time of grace has left. No two have one name.
         #[test]
-        fn what_is_told_agrees_with_the_open_sockets(steps in vec(step(), 1..60)) {
+        fn what_is_told_agrees_with_the_open_pages(steps in vec(step(), 1..60)) {
             let names = ["Anna", "Bert", "Carla"].map(name);
-            let sessions = [session(), session(), session()];
+            let persons = [1, 2, 3].map(PersonId::Account);
             let (mut people, mut now) = (People::default(), Instant::now());
             let (mut open, mut here) = (Vec::new(), HashSet::new());
             for step in steps {
                 match step {
-                    Step::Reserve(name, session) => {
-                        let _ = people.reserve(&names[name], sessions[session], now);
+                    Step::Reserve(name, person) => {
+                        let _ = people.reserve(&names[name], persons[person], now);
                     }
-                    Step::Connect(name, session) => match people.connect(&names[name], sessions[session]) {
+                    Step::Connect(name, person) => match people.connect(&names[name], persons[person]) {
                         Ok(arrival) => {
-                            prop_assert_eq!(here.insert(name), arrival == Arrival::First);
-                            open.push((name, session));
+                            open.push(persons[person]);
+                            let pages = open.iter().filter(|open| **open == persons[person]).count();
+                            match arrival {
+                                Arrival::First => prop_assert!(here.insert(persons[person])),
+                                Arrival::Further(told) => prop_assert_eq!(told, pages),
+                            }
                         }
-                        Err(Taken(_)) => prop_assert!(open.iter().all(|socket| *socket != (name, session))),
+                        Err(Taken(_)) => prop_assert!(!here.contains(&persons[person])),
                     },
                     Step::Disconnect(index) if index < open.len() => {
-                        let (name, session) = open.swap_remove(index);
-                        people.disconnect(&names[name], sessions[session], now);
+                        let person = open.swap_remove(index);
+                        let pages = open.iter().filter(|open| **open == person).count();
+                        prop_assert_eq!(people.disconnect(person, now), Some(pages));
                     }
                     Step::Disconnect(_) => {}
-                    Step::Remove(name, session) => {
-                        let removed = people.remove(&names[name], sessions[session]);
-                        if removed.is_some() {
-                            prop_assert!(here.remove(&name));
-                            open.retain(|socket| *socket != (name, session));
-                        }
+                    Step::Remove(person) => {
+                        let removed = people.remove(persons[person]).is_some();
+                        prop_assert_eq!(removed, here.remove(&persons[person]));
+                        open.retain(|open| *open != persons[person]);
                     }
                     Step::Wait(ms) => {
                         now += Duration::from_millis(ms);
-                        while let Some(left) = people.handle_timeout(now) {
-                            let left = names.iter().position(|name| *name == left).unwrap();
+                        while let Some((left, _)) = people.handle_timeout(now) {
                             prop_assert!(here.remove(&left));
-                            prop_assert!(open.iter().all(|(name, _)| *name != left));
+                            prop_assert!(!open.contains(&left));
                         }
                     }
                 }
                 prop_assert_eq!(people.total(), here.len());
-                prop_assert!(open.iter().all(|(name, _)| here.contains(name)));
+                prop_assert!(open.iter().all(|person| here.contains(person)));
+                let keys: HashSet<_> = people.after(None).map(|present| present.name.key()).collect();
+                prop_assert_eq!(keys.len(), here.len());
+                prop_assert_eq!(people.holders.len(), people.places.len());
             }
-            while let Some((name, session)) = open.pop() {
-                people.disconnect(&names[name], sessions[session], now);
+            while let Some(person) = open.pop() {
+                people.disconnect(person, now);
             }
             while people.handle_timeout(now + GRACE).is_some() {}
             check_names(&people, &[]);
-            prop_assert!(people.places.is_empty() && people.deadlines.is_empty());
+            prop_assert!(people.places.is_empty() && people.holders.is_empty() && people.deadlines.is_empty());
         }
     }
 }

@@ -5,43 +5,70 @@
 
 use std::{
     future::{pending, ready},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use fanfare::{Ack, Admission, Handshake, Io, RawArgs, Refusal, Socket};
-use serde::Serialize;
-use tokio::{sync::Notify, time::sleep_until};
+use tokio::{
+    sync::Notify,
+    time::{sleep, sleep_until},
+};
 
 use crate::{
+    auth::{COOKIE, Doorkeeper, SessionTag, User},
+    clock::now_ms,
+    history::History,
     message,
     names::Name,
     people::{Arrival, People, Taken},
-    session::{COOKIE, Session, SessionId, Sessions},
+    person::PersonId,
+    store::{Accounts, Draft, Store},
+    talk::{TYPING_INTERVAL, Talk},
+    wire::{
+        Page, Past, PeoplePage, Renamed, Tabs, UserChange, Users, Wanted, Writer, Writers, You,
+        refuse,
+    },
 };
 
 /// Everyone who is here, what they are told, and what they say.
 #[derive(Debug)]
 pub(crate) struct Room {
     io: Io,
-    sessions: Arc<Sessions>,
-    /// Held while `user` and `users` are emitted, so that what they say agrees.
+    store: Store,
+    doors: Doorkeeper,
+    accounts: Accounts,
+    /// Held while `user`, `users`, `tabs` and `renamed` are emitted, so that what they say agrees.
     people: Mutex<People>,
     /// Somebody may have to leave sooner than [`depart`](Self::depart) knows.
     changed: Notify,
-    /// The id of the last message; held while it is emitted, so that ids rise at every reader.
-    last_message: Mutex<u64>,
+    talk: Talk,
+    typing_changed: Notify,
+    history: Arc<Mutex<History>>,
+    /// How often sessions have been ended. A socket that was admitted before the last time is looked at again.
+    endings: AtomicU64,
+    /// Tells pages that come back whether it is the same server.
+    started: String,
 }
 
 impl Room {
-    /// Opens the room to sockets with a cookie of one of the `sessions`.
-    pub(crate) fn open(io: &Io, sessions: Arc<Sessions>) -> Arc<Self> {
+    /// Opens the room to sockets with a cookie that stands for somebody.
+    pub(crate) fn open(io: &Io, doors: Doorkeeper, store: &Store) -> Arc<Self> {
         let room = Arc::new(Self {
             io: io.clone(),
-            sessions,
+            store: store.clone(),
+            doors,
+            accounts: store.accounts(),
             people: Mutex::default(),
             changed: Notify::new(),
-            last_message: Mutex::default(),
+            talk: Talk::new(store.messages()),
+            typing_changed: Notify::new(),
+            history: Arc::default(),
+            endings: AtomicU64::new(0),
+            started: now_ms().to_string(),
         });
 
         // The lesson counts in a variable of its own, and at each connection tells everyone:
@@ -50,32 +77,295 @@ impl Room {
         // stands for that one, and for the same at each disconnection: a newcomer is told at
         // once, everyone else at most four times a second, and of the last change always.
         io.announce_count("user count", |count| count.sockets);
+        let history = room.history.clone();
+        io.on_count(move |_, count| locked(&history).push(now_ms(), count.sockets));
 
         let here = room.clone();
-        io.admit(move |handshake| ready(here.admit(&handshake)));
+        io.admit(move |handshake| {
+            let here = here.clone();
+            async move { here.admit(&handshake).await }
+        });
         let here = room.clone();
         io.on_connect(move |_, socket| {
-            here.come(&socket);
-            ready(())
+            let here = here.clone();
+            async move { here.come(&socket).await }
         });
         let here = room.clone();
         io.on_disconnect(move |_, socket, _| {
             here.go(&socket);
             ready(())
         });
-        let here = room.clone();
-        io.on(
-            "chat message",
-            move |socket: Socket, args: RawArgs, ack: Ack| {
-                here.say(&socket, &args, &ack);
-                ready(())
-            },
-        );
+        room.on_events();
         room
     }
 
-    /// Tells everyone of those who have left for good, for as long as it is polled.
-    pub(crate) async fn depart(&self) {
+    /// What pages ask for.
+    fn on_events(self: &Arc<Self>) {
+        let here = self.clone();
+        self.io.on(
+            "chat message",
+            move |socket: Socket, args: RawArgs, ack: Ack| {
+                here.say(&socket, &args, ack);
+                ready(())
+            },
+        );
+        let here = self.clone();
+        self.io.on(
+            "delete message",
+            move |socket: Socket, id: i64, ack: Ack| {
+                let here = here.clone();
+                async move {
+                    here.talk
+                        .delete(&here.io, id, Visitor::of(&socket).person, &ack)
+                        .await;
+                }
+            },
+        );
+        let here = self.clone();
+        self.io
+            .on("messages", move |_: Socket, wanted: Wanted, ack: Ack| {
+                let here = here.clone();
+                async move { here.talk.show(wanted, &ack).await }
+            });
+        let here = self.clone();
+        self.io
+            .on("people", move |_: Socket, page: Page, ack: Ack| {
+                ack.send(PeoplePage::of(&here.people(), page.after, MORE_SHOWN));
+                ready(())
+            });
+        let here = self.clone();
+        self.io
+            .on("typing", move |socket: Socket, is_typing: bool| {
+                here.set_typing(Visitor::of(&socket).person, is_typing);
+                ready(())
+            });
+        let here = self.clone();
+        self.io
+            .on("count history", move |_: Socket, _: RawArgs, ack: Ack| {
+                let points = &*locked(&here.history);
+                ack.send(Past {
+                    now: now_ms(),
+                    points,
+                });
+                ready(())
+            });
+    }
+
+    /// Does what has to be done from time to time; for as long as it is polled.
+    pub(crate) async fn tend(&self, session_life: Duration) {
+        tokio::join!(
+            self.talk.write(&self.io),
+            self.depart(),
+            self.tell_typing(),
+            self.end_expired(session_life),
+        );
+    }
+
+    /// Holds a name for a person who is about to connect. Gives the name as the person has it already,
+    /// if they are here.
+    ///
+    /// # Errors
+    ///
+    /// [`Taken`] if somebody else has the name.
+    pub(crate) fn reserve(&self, name: &Name, person: PersonId) -> Result<Name, Taken> {
+        let reserved = self.people().reserve(name, person, Instant::now());
+        self.changed.notify_one();
+        reserved
+    }
+
+    /// Gives a name back that was [reserved](Self::reserve). Who is here keeps it until they leave.
+    pub(crate) fn release(&self, person: PersonId) {
+        self.people().release(person);
+    }
+
+    /// A session has ended: its sockets are disconnected. A guest has no other, and leaves at once.
+    pub(crate) fn end_session(&self, session: SessionTag, person: PersonId) {
+        self.end(|io| io.to(sockets_of(session)).disconnect());
+        if !person.is_account() {
+            self.leave(person);
+        }
+    }
+
+    /// All sessions of a person have ended but `session`.
+    pub(crate) fn end_other_sessions(&self, person: PersonId, session: SessionTag) {
+        self.end(|io| {
+            io.to(pages_of(person))
+                .except(sockets_of(session))
+                .disconnect();
+        });
+    }
+
+    /// The person is one no longer: all their sockets are disconnected, and they leave at once.
+    pub(crate) fn end_person(&self, person: PersonId) {
+        self.end(|io| io.to(pages_of(person)).disconnect());
+        self.leave(person);
+    }
+
+    /// The person goes by another name from now on, which was reserved by `reservation`.
+    pub(crate) fn rename(&self, person: PersonId, name: &Name, reservation: PersonId) {
+        let mut people = self.people();
+        people.remove(reservation);
+        if people.rename(person, name) {
+            let (id, name) = (person.to_string(), name.as_str());
+            self.io.emit("renamed", Renamed { id, name });
+        }
+    }
+
+    /// Disconnects sockets of sessions that the database has ended already. Who connects from now on
+    /// finds that; who was admitted before has joined its room, or looks again when it does.
+    fn end(&self, disconnect: impl FnOnce(&Io)) {
+        self.endings.fetch_add(1, Ordering::AcqRel);
+        disconnect(&self.io);
+    }
+
+    fn leave(&self, person: PersonId) {
+        self.set_typing(person, false);
+        let mut people = self.people();
+        if let Some(name) = people.remove(person) {
+            self.tell(person, &name, Change::Left);
+        }
+    }
+
+    async fn admit(&self, handshake: &Handshake) -> Result<Admission, Refusal> {
+        let endings = self.endings.load(Ordering::Acquire);
+        let cookies = handshake.header("cookie").unwrap_or_default();
+        let found = self.doors.who(cookies).await;
+        let (user, session) =
+            match found.map_err(|unavailable| Refusal::new(unavailable.to_string()))? {
+                Some(found) => found,
+                None if handshake.cookie(COOKIE).is_none() => {
+                    return Err(Refusal::new("not signed in: open / and enter a name first"));
+                }
+                None => {
+                    return Err(Refusal::new(
+                        "not signed in, your session has ended: open / and enter a name",
+                    ));
+                }
+            };
+        let name = self.claim(&user).await?;
+        Ok(Admission::user(user.id.to_string()).with_data(Visitor {
+            person: user.id,
+            name,
+            session,
+            endings,
+        }))
+    }
+
+    /// Holds the user's name, which may have become another's since they signed in.
+    async fn claim(&self, user: &User) -> Result<Name, Refusal> {
+        let name = self
+            .reserve(&user.name, user.id)
+            .map_err(|taken| Refusal::new(format!("{taken}; open / and enter another")))?;
+        if user.id.is_account() {
+            return Ok(name);
+        }
+        let failed = match self.accounts.by_name(&name).await {
+            Ok(None) => return Ok(name),
+            Ok(Some(_)) => {
+                format!("the name {name} is taken: an account has it; open / and enter another")
+            }
+            Err(error) => {
+                tracing::warn!(%error, "accounts can't be read");
+                "the server can't look up names just now; try again in a moment".to_owned()
+            }
+        };
+        self.release(user.id);
+        Err(Refusal::new(failed))
+    }
+
+    async fn come(&self, socket: &Socket) {
+        let visitor = Visitor::of(socket);
+        socket.join(sockets_of(visitor.session));
+        socket.join(pages_of(visitor.person));
+        if self.endings.load(Ordering::Acquire) != visitor.endings
+            && !self.is_signed_in(socket).await
+        {
+            return socket.disconnect();
+        }
+        let mut people = self.people();
+        match people.connect(&visitor.name, visitor.person) {
+            Ok(Arrival::First) => self.tell(visitor.person, &visitor.name, Change::Came),
+            Ok(Arrival::Further(1)) => {}
+            Ok(Arrival::Further(tabs)) => self.tell_tabs(visitor.person, tabs),
+            // Its name was given away since it was admitted.
+            Err(Taken(_)) => {
+                drop(people);
+                return socket.disconnect();
+            }
+        }
+        let name = people.name_of(visitor.person).unwrap_or(&visitor.name);
+        socket.emit(
+            "users",
+            Users {
+                page: PeoplePage::of(&people, None, FIRST_SHOWN),
+                total: people.total(),
+                you: You {
+                    id: visitor.person.to_string(),
+                    name: name.as_str(),
+                    account: visitor.person.is_account(),
+                },
+                server: &self.started,
+            },
+        );
+    }
+
+    /// Whether the session that the socket was admitted with is still somebody's.
+    async fn is_signed_in(&self, socket: &Socket) -> bool {
+        let cookies = socket
+            .handshake()
+            .header("cookie")
+            .unwrap_or_default()
+            .to_owned();
+        let found = self.doors.who(&cookies).await.ok().flatten();
+        found.is_some_and(|(user, session)| {
+            let visitor = Visitor::of(socket);
+            (user.id, session) == (visitor.person, visitor.session)
+        })
+    }
+
+    fn go(&self, socket: &Socket) {
+        let person = Visitor::of(socket).person;
+        let mut people = self.people();
+        match people.disconnect(person, Instant::now()) {
+            Some(0) => {
+                drop(people);
+                self.set_typing(person, false);
+                self.changed.notify_one();
+            }
+            Some(tabs) => self.tell_tabs(person, tabs),
+            None => {}
+        }
+    }
+
+    fn say(&self, socket: &Socket, args: &RawArgs, ack: Ack) {
+        let said = match message::read(args) {
+            Ok(said) => said,
+            Err(unsayable) => return refuse(&ack, &unsayable.to_string()),
+        };
+        let visitor = Visitor::of(socket);
+        self.set_typing(visitor.person, false);
+        let name = self
+            .people()
+            .name_of(visitor.person)
+            .unwrap_or(&visitor.name)
+            .clone();
+        let draft = Draft {
+            author: visitor.person,
+            name,
+            text: said.text,
+            key: said.key,
+        };
+        self.talk.say(draft, ack);
+    }
+
+    fn set_typing(&self, person: PersonId, is_typing: bool) {
+        if self.talk.set_typing(person, is_typing) {
+            self.typing_changed.notify_one();
+        }
+    }
+
+    /// Tells everyone of those who have left for good.
+    async fn depart(&self) {
         loop {
             let due = self.people().poll_timeout();
             tokio::select! {
@@ -83,146 +373,100 @@ impl Room {
                 () = reached(due) => {}
             }
             let mut people = self.people();
-            while let Some(name) = people.handle_timeout(Instant::now()) {
-                self.tell(&name, Change::Left);
+            while let Some((person, name)) = people.handle_timeout(Instant::now()) {
+                self.tell(person, &name, Change::Left);
             }
         }
     }
 
-    /// Holds a name for a session that is about to connect. Gives the name as the session has it
-    /// already, if it is here.
-    ///
-    /// # Errors
-    ///
-    /// [`Taken`] if somebody else has the name.
-    pub(crate) fn reserve(&self, name: &Name, session: SessionId) -> Result<Name, Taken> {
-        let reserved = self.people().reserve(name, session, Instant::now());
-        self.changed.notify_one();
-        reserved
-    }
-
-    /// Ends a session: its sockets are disconnected, its cookie is worth nothing any more, and
-    /// its person leaves at once.
-    pub(crate) fn sign_out(&self, session: &Session) {
-        self.sessions.end(session.id, SystemTime::now());
-        // Whoever connects from now on finds the session ended, and whoever has is in this room.
-        self.io.to(sockets_of(session.id)).disconnect();
-        let mut people = self.people();
-        if let Some(name) = people.remove(&session.name, session.id) {
-            self.tell(&name, Change::Left);
-        }
-    }
-
-    fn admit(&self, handshake: &Handshake) -> Result<Admission, Refusal> {
-        let Some(cookie) = handshake.cookie(COOKIE) else {
-            return Err(Refusal::new("not signed in: open / and enter a name first"));
-        };
-        let session = self
-            .sessions
-            .read(cookie, SystemTime::now())
-            .map_err(|invalid| {
-                Refusal::new(format!("not signed in, {invalid}: open / and enter a name"))
-            })?;
-        let name = self
-            .reserve(&session.name, session.id)
-            .map_err(|taken| Refusal::new(format!("{taken}; open / and enter another")))?;
-        Ok(Admission::user(name.key()).with_data(Guest {
-            name,
-            session: session.id,
-        }))
-    }
-
-    fn come(&self, socket: &Socket) {
-        let guest = Guest::of(socket);
-        socket.join(sockets_of(guest.session));
-        let mut people = self.people();
-        let arrival = match self.sessions.is_ended(guest.session) {
-            true => None,
-            false => people.connect(&guest.name, guest.session).ok(),
-        };
-        match arrival {
-            Some(Arrival::First) => self.tell(&guest.name, Change::Came),
-            Some(Arrival::Further) => {}
-            // Signed out, or its name given away, since it was admitted.
-            None => {
-                drop(people);
-                return socket.disconnect();
+    /// Tells everyone who is typing, at a rate with a bound; nobody is ever owed more than the last value.
+    async fn tell_typing(&self) {
+        let mut next = None;
+        loop {
+            tokio::select! {
+                () = self.typing_changed.notified() => {}
+                () = reached(next) => {}
             }
+            let (writers, until) = self.talk.typing_now();
+            next = until;
+            self.emit_typing(&writers);
+            sleep(TYPING_INTERVAL).await;
         }
-        socket.emit(
-            "users",
-            Users {
-                people: people.names().take(NAMES_SHOWN).map(Name::as_str).collect(),
-                total: people.total(),
-                you: guest.name.as_str(),
+    }
+
+    fn emit_typing(&self, writers: &[PersonId]) {
+        let people = self.people();
+        let named = writers.iter().filter_map(|id| {
+            let name = people.name_of(*id)?;
+            Some(Writer {
+                id: id.to_string(),
+                name: name.as_str(),
+            })
+        });
+        let named: Vec<_> = named.take(WRITERS_SHOWN).collect();
+        self.io.emit_latest(
+            "typing",
+            Writers {
+                people: named,
+                total: writers.len(),
             },
         );
     }
 
-    fn go(&self, socket: &Socket) {
-        let guest = Guest::of(socket);
-        self.people()
-            .disconnect(&guest.name, guest.session, Instant::now());
-        self.changed.notify_one();
-    }
-
-    fn say(&self, socket: &Socket, args: &RawArgs, ack: &Ack) {
-        let text = match message::read(args) {
-            Ok(text) => text,
-            Err(unsayable) => {
-                return ack.send(Refused {
-                    error: unsayable.to_string(),
-                });
+    /// Disconnects the sockets of sessions that have expired.
+    async fn end_expired(&self, session_life: Duration) {
+        loop {
+            sleep((session_life / 2).min(EXPIRY_INTERVAL)).await;
+            match self.store.take_expired_sessions().await {
+                Ok(expired) => {
+                    for session in expired.iter().filter_map(|id| self.doors.tag_of(id)) {
+                        self.end(|io| io.to(sockets_of(session)).disconnect());
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "expired sessions can't be ended"),
             }
-        };
-        let name = Guest::of(socket).name.as_str();
-        let mut last = self
-            .last_message
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *last += 1;
-        self.io.emit(
-            "chat message",
-            Message {
-                username: name,
-                name,
-                message: &text,
-                id: *last,
-                at: now_ms(),
-            },
-        );
-        ack.send(Sent { id: *last });
+        }
     }
 
     /// Tells everyone that somebody came or left.
-    fn tell(&self, name: &Name, change: Change) {
+    fn tell(&self, person: PersonId, name: &Name, change: Change) {
         let name = name.as_str();
         let connected = change == Change::Came;
         let current_users = self.io.count().sockets;
         self.io.emit(
             "user",
-            User {
+            UserChange {
                 username: name,
                 name,
                 current_users,
                 connected,
+                id: person.to_string(),
             },
         );
     }
 
+    fn tell_tabs(&self, person: PersonId, tabs: usize) {
+        let id = person.to_string();
+        self.io.emit("tabs", Tabs { id, tabs });
+    }
+
     fn people(&self) -> MutexGuard<'_, People> {
-        self.people.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.people)
     }
 }
 
 /// Whose socket it is.
 #[derive(Debug)]
-struct Guest {
+struct Visitor {
+    person: PersonId,
+    /// As it was when the socket was admitted.
     name: Name,
-    session: SessionId,
+    session: SessionTag,
+    /// How many sessions had ended by then.
+    endings: u64,
 }
 
-impl Guest {
+impl Visitor {
     fn of(socket: &Socket) -> &Self {
         socket.data().expect("nobody is admitted without")
     }
@@ -234,45 +478,8 @@ enum Change {
     Left,
 }
 
-/// `user`: somebody came or left. The name stands under both names that the lesson's editions have for it.
-#[derive(Serialize)]
-struct User<'a> {
-    username: &'a str,
-    name: &'a str,
-    #[serde(rename = "currentUsers")]
-    current_users: u64,
-    connected: bool,
-}
-
-/// `users`: who is here, for a newcomer; from then on it is told of changes.
-#[derive(Serialize)]
-struct Users<'a> {
-    people: Vec<&'a str>,
-    total: usize,
-    you: &'a str,
-}
-
-/// `chat message`, as everyone gets it.
-#[derive(Serialize)]
-struct Message<'a> {
-    username: &'a str,
-    name: &'a str,
-    message: &'a str,
-    id: u64,
-    /// Milliseconds since 1970.
-    at: u64,
-}
-
-/// The answer to a message that everyone gets.
-#[derive(Serialize)]
-struct Sent {
-    id: u64,
-}
-
-/// The answer to one that nobody gets.
-#[derive(Serialize)]
-struct Refused {
-    error: String,
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Waits until `due`; for ever if it is never.
@@ -284,16 +491,23 @@ async fn reached(due: Option<Instant>) {
 }
 
 /// The Socket.IO room of a session's sockets.
-fn sockets_of(session: SessionId) -> String {
+fn sockets_of(session: SessionTag) -> String {
     format!("session {session}")
 }
 
-fn now_ms() -> u64 {
-    let since_1970 = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
+/// The Socket.IO room of a person's sockets.
+fn pages_of(person: PersonId) -> String {
+    format!("person {person}")
 }
 
-/// Names that a newcomer is told; of the rest it learns the number.
-const NAMES_SHOWN: usize = 50;
+/// People that a newcomer is told of; of the rest it learns the number.
+const FIRST_SHOWN: usize = 50;
+
+/// People that one answer tells of.
+const MORE_SHOWN: usize = 100;
+
+/// Of those who write, as many as fit into a line.
+const WRITERS_SHOWN: usize = 4;
+
+/// Between two looks for sessions that have expired.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(60);

@@ -3,17 +3,25 @@
 use std::{
     io::{self, IsTerminal as _, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    path::Path,
     process::ExitCode,
-    sync::Arc,
+    sync::Mutex,
     time::Duration,
 };
 
 use anyhow::{Context as _, Result};
 use fanfare::{Config, Io, Limits, Listener, Origins, ProtoLimits};
+use tokio::{task::spawn_blocking, time::timeout};
 
 use crate::{
-    args::Serve, key, listen, pages, room::Room, session::Sessions, signals::Signals, site::Site,
+    args::Serve,
+    auth::Doorkeeper,
+    listen, pages,
+    password::{self, Hasher},
+    room::Room,
+    signals::Signals,
+    site::Site,
+    store::{Database, Store},
+    throttle::Throttle,
 };
 
 /// Serves the room until a signal comes, and the shutdown is over or a second one has come.
@@ -22,25 +30,34 @@ use crate::{
 ///
 /// If it can't start: a sentence that says what would be right.
 pub(crate) async fn run(args: Serve) -> Result<ExitCode> {
-    let log = tracing_subscriber::fmt().with_env_filter(&args.log);
+    let log = tracing_subscriber::fmt().with_env_filter(format!("{QUIET},{}", args.log));
     log.with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
     let mut signals = Signals::new().context("signals can't be handled")?;
     let io = Io::with(config(&args));
     let listeners = listen::bind(&io, &args.listen).await?;
-    let sessions = Arc::new(Sessions::new(key::load_or_make(&args.key_file)?));
-    let room = Room::open(&io, sessions.clone());
-    let departures = {
+    let max_bytes = u64::from(args.max_database_mib) * 1024 * 1024;
+    let store = Store::open(&args.database, max_bytes).await?;
+    spawn_blocking(password::prepare);
+    let hasher = Hasher::new();
+    let doors = Doorkeeper::new(&store, hasher.clone(), args.session_seconds);
+    let room = Room::open(&io, doors.clone(), &store);
+    let tending = {
         let room = room.clone();
-        tokio::spawn(async move { room.depart().await })
+        let life = Duration::from_secs(args.session_seconds.into());
+        tokio::spawn(async move { room.tend(life).await })
     };
-    greet(&listeners, &args.key_file);
+    greet(&listeners, &args.database);
 
     let app = Site {
         room,
-        sessions,
+        doors,
+        accounts: store.accounts(),
+        hasher,
         origins: args.origin,
+        session_seconds: args.session_seconds,
+        throttle: Mutex::new(Throttle::default()),
     }
     .router();
     for listener in listeners {
@@ -48,10 +65,14 @@ pub(crate) async fn run(args: Serve) -> Result<ExitCode> {
     }
     signals.next().await;
     tracing::info!("shutting down; a second signal ends it at once");
-    // Everyone goes now, and nobody is told of it.
-    departures.abort();
+    // Everyone goes now, and nobody is told of it. What is not stored by now is not acknowledged either.
+    tending.abort();
+    let shutdown = async {
+        io.shutdown().await;
+        let _ = timeout(CLOSING, store.close()).await;
+    };
     Ok(tokio::select! {
-        () = io.shutdown() => ExitCode::SUCCESS,
+        () = shutdown => ExitCode::SUCCESS,
         () = signals.next() => ExitCode::from(ENDED_AT_ONCE),
     })
 }
@@ -80,7 +101,7 @@ fn config(args: &Serve) -> Config {
 
 /// Says where the room is: one line for each address, for programs that started this one, then
 /// sentences for people.
-fn greet(listeners: &[Listener], key_file: &Path) {
+fn greet(listeners: &[Listener], database: &Database) {
     let mut text = String::new();
     for listener in listeners {
         text += &format!("listening on http://{}\n", listener.local_addr());
@@ -91,11 +112,19 @@ fn greet(listeners: &[Listener], key_file: &Path) {
             "\nOpen http://{url} and enter a name; then open a second window, and see both count 2.\n"
         );
     }
-    let key_file = std::path::absolute(key_file).unwrap_or_else(|_| key_file.to_owned());
-    text += &format!(
-        "{} keeps people signed in when this program restarts. Ctrl-C stops it.\n",
-        key_file.display()
-    );
+    text += &match database {
+        Database::File(path) => {
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            format!(
+                "Accounts and messages are in {}. Ctrl-C stops this program.\n",
+                path.display()
+            )
+        }
+        Database::Memory => {
+            "Accounts and messages are in memory, and gone when Ctrl-C stops this program.\n"
+                .to_owned()
+        }
+    };
     if !pages::are_there() {
         text +=
             "There is no page: `cargo xtask serve` makes it, and builds this program with it.\n";
@@ -117,6 +146,12 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 /// A million characters of four bytes, and the packet around them: a message far too long is answered
 /// with the rule, instead of ending the connection.
 const MAX_PAYLOAD_BYTES: usize = 4_001_000;
+
+/// What makes sessions complains of cookies that anybody may send, and notes each request.
+const QUIET: &str = "tower_sessions=error,tower_sessions_core=error,axum_login=error,sqlx=warn";
+
+/// How long the database may take to be closed.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// What shells report of a program that an interrupt has ended.
 const ENDED_AT_ONCE: u8 = 130;

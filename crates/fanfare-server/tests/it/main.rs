@@ -1,5 +1,8 @@
 //! The program as people and browsers meet it: a process of its own, HTTP and sockets.
 
+mod accounts;
+mod heard;
+mod messages;
 mod pages;
 mod room;
 mod server;

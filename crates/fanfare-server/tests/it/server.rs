@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _},
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
 };
@@ -22,25 +22,20 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts it with a key of its own.
+    /// Starts it with a database of its own.
     pub(crate) fn start() -> Self {
-        Self::start_with(&new_folder().join("key"))
+        Self::start_with(&new_database(), &[])
     }
 
-    /// Starts it with the key in `key_file`.
-    pub(crate) fn start_with(key_file: &Path) -> Self {
-        let mut process = fanfare(&[
-            "serve",
-            "--log",
-            "warn",
-            "--listen",
-            "127.0.0.1:0",
-            "--key-file",
-        ])
-        .arg(key_file)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the program was built");
+    /// Starts it with this `database`, and further words of a command line.
+    pub(crate) fn start_with(database: &str, words: &[&str]) -> Self {
+        let mut process = fanfare(&["serve", "--log", "warn", "--listen", "127.0.0.1:0"])
+            .args(["--database", database])
+            .args(words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program was built");
         let mut stdout = BufReader::new(process.stdout.take().expect("it is piped"));
         let mut line = String::new();
         stdout.read_line(&mut line).expect("it prints text");
@@ -69,6 +64,18 @@ impl Server {
         Http::once(self.address, &request).await
     }
 
+    /// Makes an account; gives the cookie.
+    pub(crate) async fn register(&self, name: &str) -> String {
+        let form = format!("username={name}&password={PASSWORD}");
+        cookie_of(&self.post("/register", &form, &[]).await)
+    }
+
+    /// Signs in to an account.
+    pub(crate) async fn log_in(&self, name: &str, password: &str) -> Response {
+        let form = format!("username={name}&password={password}");
+        self.post("/login", &form, &[]).await
+    }
+
     /// Enters a name; gives the cookie.
     pub(crate) async fn sign_in(&self, name: &str) -> String {
         cookie_of(&self.post("/guest", &format!("username={name}"), &[]).await)
@@ -79,6 +86,14 @@ impl Server {
         let mut client = self.open(cookie).await;
         client.join_nsp("/", "").await;
         client.expect(&format!("42[\"user count\",{count}]")).await;
+        client
+    }
+
+    /// Opens a page in the room, and reads all that a newcomer is told.
+    pub(crate) async fn arrive(&self, cookie: &str) -> Client {
+        let mut client = self.open(cookie).await;
+        client.join_nsp("/", "").await;
+        while !client.hear().await.starts_with("42[\"users\",") {}
         client
     }
 
@@ -97,15 +112,34 @@ impl Server {
         assert!(kill.expect("there is a kill").success());
     }
 
+    /// Ends it in the middle of whatever it does.
+    pub(crate) fn kill(mut self) {
+        self.process.kill().expect("it is our child");
+    }
+
     /// Asks it to stop; gives how it ended, and what it has printed since it said where it listens.
-    pub(crate) async fn stop(mut self) -> (ExitStatus, String) {
+    pub(crate) async fn stop(self) -> (ExitStatus, String) {
+        let (status, text, _) = self.stop_with_log().await;
+        (status, text)
+    }
+
+    /// The same, and what it has logged.
+    pub(crate) async fn stop_with_log(self) -> (ExitStatus, String, String) {
         self.signal();
+        self.end().await
+    }
+
+    /// The same, of a program that has been asked to.
+    pub(crate) async fn end(mut self) -> (ExitStatus, String, String) {
         let status = end_of(&mut self.process).await;
         let mut text = String::new();
         self.stdout
             .read_to_string(&mut text)
             .expect("it prints text");
-        (status, text)
+        let mut log = String::new();
+        let mut stderr = self.process.stderr.take().expect("it is piped");
+        stderr.read_to_string(&mut log).expect("it logs text");
+        (status, text, log)
     }
 }
 
@@ -162,6 +196,14 @@ pub(crate) fn new_folder() -> PathBuf {
     fs::create_dir_all(&folder).expect("the build's folder can be written");
     folder.into()
 }
+
+/// A database that no other test has.
+pub(crate) fn new_database() -> String {
+    format!("sqlite://{}", new_folder().join("fanfare.db").display())
+}
+
+/// What all accounts of tests have.
+pub(crate) const PASSWORD: &str = "correct+horse+battery";
 
 /// The cookie that an answer sets.
 pub(crate) fn cookie_of(response: &Response) -> String {

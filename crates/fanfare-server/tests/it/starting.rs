@@ -21,7 +21,7 @@ async fn it_says_where_it_is_and_what_to_do() {
     assert_eq!(status.code(), Some(0));
     assert!(rest.contains(&format!("Open http://{address}")), "{rest}");
     assert!(
-        rest.contains("open a second window") && rest.contains("/key "),
+        rest.contains("open a second window") && rest.contains("/fanfare.db."),
         "{rest}"
     );
 }
@@ -43,59 +43,41 @@ async fn a_second_signal_ends_it_at_once() {
 async fn a_port_that_is_taken_is_named_with_a_command_that_works() {
     let server = Server::start();
     let address = server.address.to_string();
-    let key = new_folder().join("key");
-    let key = key.to_str().expect("the folder's name is text");
-    let words = ["serve", "--key-file", key, "--listen", &address];
+    let words = [
+        "serve",
+        "--database",
+        "sqlite::memory:",
+        "--listen",
+        &address,
+    ];
     let said = refusal(&mut fanfare(&words), &format!("{address} is taken")).await;
-    let advice = format!("    fanfare serve --key-file {key} --listen 127.0.0.1:");
-    assert!(said.lines().any(|line| line.starts_with(&advice)), "{said}");
+    let advice = "    fanfare serve --database sqlite::memory: --listen 127.0.0.1:";
+    assert!(said.lines().any(|line| line.starts_with(advice)), "{said}");
     let said = refusal(
         fanfare(&words).env("FANFARE_COMMAND", "cargo xtask serve"),
         "taken",
     )
     .await;
-    assert!(said.contains("    cargo xtask serve --key-file"), "{said}");
+    assert!(said.contains("    cargo xtask serve --database"), "{said}");
 }
 
 #[tokio::test]
-async fn the_key_is_the_owners_and_outlives_the_program() {
-    let key = new_folder().join("key");
-    let server = Server::start_with(&key);
-    let cookie = server.sign_in("Anna").await;
-    assert!(server.stop().await.0.success());
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = fs::metadata(&key)
-            .expect("the key was made")
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o600);
-    }
-    let server = Server::start_with(&key);
-    server.enter(&cookie, 1).await;
-}
-
-#[tokio::test]
-async fn a_key_file_that_is_none_is_named() {
+async fn a_database_that_can_not_be_one_is_named_and_left_as_it_is() {
     let folder = new_folder();
-    let short = folder.join("short");
-    fs::write(&short, "secret").expect("the folder is there");
+    let letter = folder.join("letter.txt");
+    fs::write(&letter, "Dear Anna").expect("the folder is there");
     for (file, why) in [
-        (short, "has 6 bytes, and a key has at least 64"),
-        (folder.join("nowhere/key"), "can't be made"),
-        (folder.clone(), "can't be read"),
+        (letter.clone(), "is no SQLite database"),
+        (folder.join("nowhere/fanfare.db"), "there is no folder"),
+        (folder.clone(), "is a folder"),
     ] {
-        let said = refusal(
-            fanfare(&["--listen", "127.0.0.1:0", "--key-file"]).arg(&file),
-            why,
-        )
-        .await;
-        assert!(
-            said.contains(file.to_str().expect("the folder's name is text")),
-            "{said}"
-        );
+        let database = format!("sqlite://{}", file.display());
+        let words = ["--listen", "127.0.0.1:0", "--database", &database];
+        let said = refusal(&mut fanfare(&words), why).await;
+        let path = file.to_str().expect("the folder's name is text");
+        assert!(said.contains(path) && said.contains("--database"), "{said}");
     }
+    assert_eq!(fs::read(&letter).expect("it is there"), b"Dear Anna");
 }
 
 #[tokio::test]
@@ -107,6 +89,10 @@ async fn a_command_line_that_makes_no_sense_is_refused() {
             "'3000' for '--listen <ADDR:PORT>'",
         ),
         (&["dance"], "dance"),
+        (
+            &["--database", "postgres://localhost/fanfare"],
+            "sqlite://PATH",
+        ),
         (&["--listen", "203.0.113.1:3000"], "203.0.113.1:3000"),
     ] {
         refusal(&mut fanfare(words), named).await;

@@ -13,3 +13,4 @@ CREATE TABLE messages (
 ) STRICT;
 
 CREATE INDEX deleted_messages ON messages (id) WHERE is_deleted;
+CREATE INDEX kept_messages ON messages (id) WHERE NOT is_deleted;

@@ -19,13 +19,12 @@ use tower_sessions::{
     cookie::{SameSite, time::Duration},
     session,
 };
-use tower_sessions_sqlx_store::SqliteStore;
 
 use crate::{
     names::Name,
-    password::Hasher,
+    password::{Busy, Hasher},
     person::PersonId,
-    store::{Account, Accounts, Store},
+    store::{Account, Accounts, Secret, Sessions, Store},
 };
 
 /// Somebody who is signed in.
@@ -33,7 +32,7 @@ use crate::{
 pub(crate) struct User {
     pub(crate) id: PersonId,
     pub(crate) name: Name,
-    stamp: Vec<u8>,
+    stamp: Secret<Vec<u8>>,
 }
 
 impl User {
@@ -41,7 +40,7 @@ impl User {
         Self {
             id,
             name,
-            stamp: Vec::new(),
+            stamp: Secret(Vec::new()),
         }
     }
 }
@@ -87,7 +86,30 @@ impl AuthUser for User {
 
     /// Another password has another stamp, and so ends the sessions before it.
     fn session_auth_hash(&self) -> &[u8] {
-        &self.stamp
+        &self.stamp.0
+    }
+}
+
+/// Why it can't be decided just now who somebody is.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AuthError {
+    /// The database can't be used.
+    #[error(transparent)]
+    Store(#[from] sqlx::Error),
+    /// The sessions can't be.
+    #[error(transparent)]
+    Session(#[from] session::Error),
+    /// Too many want to know.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+}
+
+impl From<axum_login::Error<Backend>> for AuthError {
+    fn from(error: axum_login::Error<Backend>) -> Self {
+        match error {
+            axum_login::Error::Backend(error) => error,
+            axum_login::Error::Session(error) => error.into(),
+        }
     }
 }
 
@@ -107,20 +129,20 @@ pub(crate) struct Backend {
 impl AuthnBackend for Backend {
     type User = User;
     type Credentials = Credentials;
-    type Error = sqlx::Error;
+    type Error = AuthError;
 
     /// Takes the same time whether or not there is such an account.
-    async fn authenticate(&self, credentials: Credentials) -> Result<Option<User>, sqlx::Error> {
+    async fn authenticate(&self, credentials: Credentials) -> Result<Option<User>, AuthError> {
         let account = match &credentials.name {
             Some(name) => self.accounts.by_name(name).await?,
             None => None,
         };
-        let hash = account.as_ref().map(|account| account.password.clone());
-        let is_right = self.hasher.verify(credentials.password, hash).await;
+        let hash = account.as_ref().map(|account| account.password.0.clone());
+        let is_right = self.hasher.verify(credentials.password, hash).await?;
         Ok(account.filter(|_| is_right).map(User::from))
     }
 
-    async fn get_user(&self, id: &Identity) -> Result<Option<User>, sqlx::Error> {
+    async fn get_user(&self, id: &Identity) -> Result<Option<User>, AuthError> {
         match id {
             Identity::Account(id) => Ok(self.accounts.by_id(*id).await?.map(User::from)),
             Identity::Guest { bits, name } => {
@@ -132,7 +154,7 @@ impl AuthnBackend for Backend {
 }
 
 pub(crate) type AuthSession = axum_login::AuthSession<Backend>;
-pub(crate) type AuthLayer = AuthManagerLayer<Backend, SqliteStore>;
+pub(crate) type AuthLayer = AuthManagerLayer<Backend, Sessions>;
 
 /// Names a session within this process. It is no secret, as the session's id in the cookie is.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

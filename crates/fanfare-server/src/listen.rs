@@ -126,11 +126,11 @@ mod tests {
                 "127.0.0.1:3000",
                 "--log=debug",
                 "--listen=[::1]:3000",
-                "--key-file",
-                "my key",
+                "--database",
+                "my file",
             ],
             &[four, "[::1]:3001"],
-            "fanfare serve --log=debug --key-file 'my key' --listen 127.0.0.1:3001 --listen '[::1]:3001'",
+            "fanfare serve --log=debug --database 'my file' --listen 127.0.0.1:3001 --listen '[::1]:3001'",
         );
         check(
             &["--origin", "it's"],

@@ -41,28 +41,41 @@ pub(crate) enum Unfit {
 /// Hashes and verifies: argon2id, off the runtime's threads, few at a time.
 #[derive(Clone, Debug)]
 pub(crate) struct Hasher {
+    /// Taken by work that waits or runs.
+    places: Arc<Semaphore>,
+    /// Taken by work that runs, to its end, whether or not anybody still waits for it.
     permits: Arc<Semaphore>,
 }
+
+/// More passwords wait than will be checked in a bearable time.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("too many passwords wait to be checked; try again in a moment")]
+pub(crate) struct Busy;
 
 impl Hasher {
     pub(crate) fn new() -> Self {
         Self {
+            places: Arc::new(Semaphore::new(MAX_WAITING)),
             permits: Arc::new(Semaphore::new(AT_A_TIME)),
         }
     }
 
     /// What is kept of a password, in the PHC string format.
-    pub(crate) async fn hash(&self, password: Password) -> String {
+    ///
+    /// # Errors
+    ///
+    /// [`Busy`]; the same for verifying.
+    pub(crate) async fn hash(&self, password: Password) -> Result<String, Busy> {
         self.run(move || password_auth::generate_hash(password.0))
             .await
     }
 
     /// Whether `typed` is the password that `hash` was made from. Without a hash it takes the same
     /// time and is not.
-    pub(crate) async fn verify(&self, typed: String, hash: Option<String>) -> bool {
-        // Nobody can have chosen it; a hash of it would take as long as any other.
+    pub(crate) async fn verify(&self, typed: String, hash: Option<String>) -> Result<bool, Busy> {
+        // Nobody can have chosen it.
         if MAX_LENGTH < typed.chars().count() {
-            return false;
+            return Ok(false);
         }
         self.run(move || {
             let known = hash.is_some();
@@ -72,9 +85,19 @@ impl Hasher {
         .await
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        let _permit = self.permits.acquire().await.expect("it is never closed");
-        spawn_blocking(work).await.expect("argon2 does not panic")
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Busy> {
+        let place = self.places.clone().try_acquire_owned().map_err(|_| Busy)?;
+        let permit = self.permits.clone().acquire_owned().await;
+        let permit = permit.expect("it is never closed");
+        let running = spawn_blocking(move || {
+            let _held = (place, permit);
+            work()
+        });
+        // It is only cut off when the whole program ends.
+        running.await.map_err(|_| Busy)
     }
 }
 
@@ -98,6 +121,9 @@ const MAX_LENGTH: usize = 128;
 
 /// Each takes 19 MiB and a processor.
 const AT_A_TIME: usize = 2;
+
+/// Work that waits or runs: a few seconds of it.
+const MAX_WAITING: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -136,14 +162,26 @@ mod tests {
         let hasher = Hasher::new();
         let hash = hasher
             .hash(Password::choose("correct horse".to_owned(), &name).unwrap())
-            .await;
+            .await
+            .unwrap();
         assert!(hash.starts_with("$argon2id$"), "{hash}");
         assert!(
             hasher
                 .verify("correct horse".to_owned(), Some(hash.clone()))
                 .await
+                .unwrap()
         );
-        assert!(!hasher.verify("correct horse ".to_owned(), Some(hash)).await);
-        assert!(!hasher.verify("correct horse".to_owned(), None).await);
+        assert!(
+            !hasher
+                .verify("correct horse ".to_owned(), Some(hash))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !hasher
+                .verify("correct horse".to_owned(), None)
+                .await
+                .unwrap()
+        );
     }
 }

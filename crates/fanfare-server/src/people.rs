@@ -1,7 +1,8 @@
 //! People: who is here, by name. Plain data: no clock, no sockets, no lock.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap, HashMap},
     time::{Duration, Instant},
 };
 
@@ -29,7 +30,7 @@ pub(crate) struct People {
     arrivals: BTreeMap<u64, PersonId>,
     next_arrival: u64,
     /// When whose name may become free. Those that no longer hold are passed over when due.
-    deadlines: VecDeque<(Instant, PersonId)>,
+    deadlines: BinaryHeap<Reverse<(Instant, PersonId)>>,
 }
 
 /// Somebody who holds a name.
@@ -71,8 +72,8 @@ pub(crate) struct Present<'a> {
 pub(crate) struct Taken(pub(crate) Name);
 
 impl People {
-    /// Holds `name` for `person` until a page of theirs connects, at most [`GRACE`]. Gives the name
-    /// that the person has already, if they are here.
+    /// Holds `name` for `person` until `until`, or until a page of theirs connects. Gives the name that
+    /// the person has already, if they are here.
     ///
     /// # Errors
     ///
@@ -81,10 +82,9 @@ impl People {
         &mut self,
         name: &Name,
         person: PersonId,
-        now: Instant,
+        until: Instant,
     ) -> Result<Name, Taken> {
         self.check_free(name, person)?;
-        let until = now + GRACE;
         if let Some(place) = self.places.get(&person) {
             match place.presence {
                 Presence::Reserved { .. } => drop(self.take(person)),
@@ -92,7 +92,7 @@ impl People {
             }
         }
         self.put(person, name, Presence::Reserved { until });
-        self.deadlines.push_back((until, person));
+        self.due(until, person);
         Ok(name.clone())
     }
 
@@ -142,7 +142,7 @@ impl People {
                 arrival: *arrival,
                 until,
             };
-            self.deadlines.push_back((until, person));
+            self.due(until, person);
         }
         Some(left)
     }
@@ -160,8 +160,11 @@ impl People {
         self.take(person)
     }
 
-    /// The person goes by another name from now on, which nobody else holds. Whether they are here.
+    /// The person goes by another name from now on, unless somebody else holds it. Whether they are here.
     pub(crate) fn rename(&mut self, person: PersonId, name: &Name) -> bool {
+        if self.check_free(name, person).is_err() {
+            return false;
+        }
         let Some(place) = self.places.get_mut(&person) else {
             return false;
         };
@@ -175,7 +178,7 @@ impl People {
     /// Time has moved on to `now`; gives one who has left. Call it until it gives nobody.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Option<(PersonId, Name)> {
         while self.poll_timeout().is_some_and(|due| due <= now) {
-            let (_, person) = self.deadlines.pop_front()?;
+            let Reverse((_, person)) = self.deadlines.pop()?;
             let is_over = self
                 .places
                 .get(&person)
@@ -192,7 +195,7 @@ impl People {
 
     /// When [`handle_timeout`](Self::handle_timeout) next has something to do.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.front().map(|(due, _)| *due)
+        self.deadlines.peek().map(|Reverse((due, _))| *due)
     }
 
     /// How many people are here.
@@ -235,6 +238,10 @@ impl People {
             }
             _ => Ok(()),
         }
+    }
+
+    fn due(&mut self, at: Instant, person: PersonId) {
+        self.deadlines.push(Reverse((at, person)));
     }
 
     fn put(&mut self, person: PersonId, name: &Name, presence: Presence) {
@@ -318,10 +325,13 @@ mod tests {
     fn a_name_belongs_to_one_person_until_they_have_left() {
         let (mut people, now) = (People::default(), Instant::now());
         let taken = Err(Taken(name("Anna")));
-        assert_eq!(people.reserve(&name("Anna"), ONE, now), Ok(name("Anna")));
-        assert_eq!(people.reserve(&name("anna"), OTHER, now), taken);
+        assert_eq!(
+            people.reserve(&name("Anna"), ONE, now + GRACE),
+            Ok(name("Anna"))
+        );
+        assert_eq!(people.reserve(&name("anna"), OTHER, now + GRACE), taken);
         people.connect(&name("Anna"), ONE).unwrap();
-        assert_eq!(people.reserve(&name("ANNA"), OTHER, now), taken);
+        assert_eq!(people.reserve(&name("ANNA"), OTHER, now + GRACE), taken);
         assert_eq!(
             people.connect(&name("ANNA"), OTHER),
             Err(Taken(name("Anna")))
@@ -329,9 +339,9 @@ mod tests {
         assert_eq!(people.disconnect(OTHER, now), None);
         check_names(&people, &["Anna"]);
         people.disconnect(ONE, now);
-        assert_eq!(people.reserve(&name("anna"), OTHER, now), taken);
+        assert_eq!(people.reserve(&name("anna"), OTHER, now + GRACE), taken);
         people.handle_timeout(now + GRACE);
-        let free = people.reserve(&name("anna"), OTHER, now + GRACE);
+        let free = people.reserve(&name("anna"), OTHER, now + 2 * GRACE);
         assert_eq!(free, Ok(name("anna")));
     }
 
@@ -339,35 +349,48 @@ mod tests {
     fn who_comes_again_goes_by_the_name_they_have_here() {
         let (mut people, now) = (People::default(), Instant::now());
         people.connect(&name("Anna"), ONE).unwrap();
-        assert_eq!(people.reserve(&name("ANNA"), ONE, now), Ok(name("Anna")));
+        assert_eq!(
+            people.reserve(&name("ANNA"), ONE, now + GRACE),
+            Ok(name("Anna"))
+        );
         people.disconnect(ONE, now);
-        assert_eq!(people.reserve(&name("ANNA"), ONE, now), Ok(name("Anna")));
+        assert_eq!(
+            people.reserve(&name("ANNA"), ONE, now + GRACE),
+            Ok(name("Anna"))
+        );
         people.handle_timeout(now + GRACE);
-        assert_eq!(people.reserve(&name("ANNA"), ONE, now), Ok(name("ANNA")));
+        assert_eq!(
+            people.reserve(&name("ANNA"), ONE, now + GRACE),
+            Ok(name("ANNA"))
+        );
     }
 
     #[test]
     fn a_reserved_name_is_free_again_when_nobody_comes_in_time() {
         let (mut people, now) = (People::default(), Instant::now());
         let later = now + Duration::from_secs(1);
-        people.reserve(&name("Anna"), ONE, now).unwrap();
-        people.reserve(&name("Anna"), ONE, later).unwrap();
+        people.reserve(&name("Anna"), ONE, now + GRACE).unwrap();
+        people.reserve(&name("Anna"), ONE, later + GRACE).unwrap();
         check_names(&people, &[]);
         assert_eq!(people.handle_timeout(now + GRACE), None);
         people
-            .reserve(&name("Anna"), OTHER, now + GRACE)
+            .reserve(&name("Anna"), OTHER, now + 2 * GRACE)
             .unwrap_err();
         assert_eq!(people.handle_timeout(later + GRACE), None);
-        people.reserve(&name("Anna"), OTHER, later + GRACE).unwrap();
+        people
+            .reserve(&name("Anna"), OTHER, later + 2 * GRACE)
+            .unwrap();
     }
 
     #[test]
     fn who_reserves_another_name_gives_the_first_one_back() {
         let (mut people, now) = (People::default(), Instant::now());
-        people.reserve(&name("Anna"), ONE, now).unwrap();
-        people.reserve(&name("Bert"), ONE, now).unwrap();
-        people.reserve(&name("Anna"), OTHER, now).unwrap();
-        people.reserve(&name("Bert"), OTHER, now).unwrap_err();
+        people.reserve(&name("Anna"), ONE, now + GRACE).unwrap();
+        people.reserve(&name("Bert"), ONE, now + GRACE).unwrap();
+        people.reserve(&name("Anna"), OTHER, now + GRACE).unwrap();
+        people
+            .reserve(&name("Bert"), OTHER, now + GRACE)
+            .unwrap_err();
     }
 
     #[test]
@@ -380,10 +403,10 @@ mod tests {
         assert_eq!(people.disconnect(ONE, now), None);
         assert_eq!(people.handle_timeout(now + GRACE), None);
         check_names(&people, &["Anna"]);
-        people.reserve(&name("Bert"), ONE, now).unwrap();
+        people.reserve(&name("Bert"), ONE, now + GRACE).unwrap();
         assert_eq!(people.remove(ONE), None);
         people
-            .reserve(&name("Bert"), PersonId::Guest(3), now)
+            .reserve(&name("Bert"), PersonId::Guest(3), now + GRACE)
             .unwrap();
     }
 
@@ -394,8 +417,10 @@ mod tests {
         people.connect(&name("Anna"), ONE).unwrap();
         assert!(people.rename(ONE, &name("Anne")));
         check_names(&people, &["Anne"]);
-        people.reserve(&name("Anna"), OTHER, now).unwrap();
-        people.reserve(&name("ANNE"), OTHER, now).unwrap_err();
+        people.reserve(&name("Anna"), OTHER, now + GRACE).unwrap();
+        people
+            .reserve(&name("ANNE"), OTHER, now + GRACE)
+            .unwrap_err();
         assert!(people.rename(ONE, &name("ANNE")));
         assert_eq!(people.name_of(ONE), Some(&name("ANNE")));
     }
@@ -450,7 +475,7 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Reserve(name, person) => {
-                        let _ = people.reserve(&names[name], persons[person], now);
+                        let _ = people.reserve(&names[name], persons[person], now + GRACE);
                     }
                     Step::Connect(name, person) => match people.connect(&names[name], persons[person]) {
                         Ok(arrival) => {

@@ -7,7 +7,7 @@ use std::{
     future::{pending, ready},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -24,7 +24,7 @@ use crate::{
     history::History,
     message,
     names::Name,
-    people::{Arrival, People, Taken},
+    people::{Arrival, GRACE, People, Taken},
     person::PersonId,
     store::{Accounts, Draft, Store},
     talk::{TYPING_INTERVAL, Talk},
@@ -115,9 +115,9 @@ impl Room {
             move |socket: Socket, id: i64, ack: Ack| {
                 let here = here.clone();
                 async move {
-                    here.talk
-                        .delete(&here.io, id, Visitor::of(&socket).person, &ack)
-                        .await;
+                    if let Some(Visitor { person, .. }) = Visitor::here(&socket) {
+                        here.talk.delete(&here.io, id, *person, &ack).await;
+                    }
                 }
             },
         );
@@ -136,7 +136,9 @@ impl Room {
         let here = self.clone();
         self.io
             .on("typing", move |socket: Socket, is_typing: bool| {
-                here.set_typing(Visitor::of(&socket).person, is_typing);
+                if let Some(visitor) = Visitor::here(&socket) {
+                    here.set_typing(visitor.person, is_typing);
+                }
                 ready(())
             });
         let here = self.clone();
@@ -168,7 +170,21 @@ impl Room {
     ///
     /// [`Taken`] if somebody else has the name.
     pub(crate) fn reserve(&self, name: &Name, person: PersonId) -> Result<Name, Taken> {
-        let reserved = self.people().reserve(name, person, Instant::now());
+        self.reserve_for(name, person, GRACE)
+    }
+
+    /// Holds a name while an account is given it; it is to be [released](Self::release) then.
+    ///
+    /// # Errors
+    ///
+    /// [`Taken`] if somebody else has the name.
+    pub(crate) fn hold(&self, name: &Name, person: PersonId) -> Result<Name, Taken> {
+        self.reserve_for(name, person, LONGEST_WRITE)
+    }
+
+    fn reserve_for(&self, name: &Name, person: PersonId, time: Duration) -> Result<Name, Taken> {
+        let until = Instant::now() + time;
+        let reserved = self.people().reserve(name, person, until);
         self.changed.notify_one();
         reserved
     }
@@ -248,6 +264,7 @@ impl Room {
             name,
             session,
             endings,
+            is_here: AtomicBool::new(false),
         }))
     }
 
@@ -283,7 +300,9 @@ impl Room {
             return socket.disconnect();
         }
         let mut people = self.people();
-        match people.connect(&visitor.name, visitor.person) {
+        let connected = people.connect(&visitor.name, visitor.person);
+        visitor.is_here.store(connected.is_ok(), Ordering::Release);
+        match connected {
             Ok(Arrival::First) => self.tell(visitor.person, &visitor.name, Change::Came),
             Ok(Arrival::Further(1)) => {}
             Ok(Arrival::Further(tabs)) => self.tell_tabs(visitor.person, tabs),
@@ -324,7 +343,10 @@ impl Room {
     }
 
     fn go(&self, socket: &Socket) {
-        let person = Visitor::of(socket).person;
+        let Some(Visitor { person, .. }) = Visitor::here(socket) else {
+            return;
+        };
+        let person = *person;
         let mut people = self.people();
         match people.disconnect(person, Instant::now()) {
             Some(0) => {
@@ -342,7 +364,9 @@ impl Room {
             Ok(said) => said,
             Err(unsayable) => return refuse(&ack, &unsayable.to_string()),
         };
-        let visitor = Visitor::of(socket);
+        let Some(visitor) = Visitor::here(socket) else {
+            return;
+        };
         self.set_typing(visitor.person, false);
         let name = self
             .people()
@@ -464,11 +488,17 @@ struct Visitor {
     session: SessionTag,
     /// How many sessions had ended by then.
     endings: u64,
+    /// Whether it has been let in for good: its session had not ended meanwhile.
+    is_here: AtomicBool,
 }
 
 impl Visitor {
     fn of(socket: &Socket) -> &Self {
         socket.data().expect("nobody is admitted without")
+    }
+
+    fn here(socket: &Socket) -> Option<&Self> {
+        Some(Self::of(socket)).filter(|visitor| visitor.is_here.load(Ordering::Acquire))
     }
 }
 
@@ -499,6 +529,9 @@ fn sockets_of(session: SessionTag) -> String {
 fn pages_of(person: PersonId) -> String {
     format!("person {person}")
 }
+
+/// Longer than any write to the database may wait.
+const LONGEST_WRITE: Duration = Duration::from_secs(60);
 
 /// People that a newcomer is told of; of the rest it learns the number.
 const FIRST_SHOWN: usize = 50;

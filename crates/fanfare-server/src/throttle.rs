@@ -36,8 +36,9 @@ impl Throttle {
         waits.max().filter(|wait| !wait.is_zero())
     }
 
-    /// The attempt failed.
-    pub(crate) fn handle_failure(&mut self, from: IpAddr, name: &str, now: Instant) {
+    /// An attempt begins. It counts as failed until it [succeeds](Self::handle_success), so that many at once
+    /// are no way round.
+    pub(crate) fn handle_attempt(&mut self, from: IpAddr, name: &str, now: Instant) {
         self.forget(now);
         for key in keys(from, name) {
             let failures = self
@@ -52,8 +53,11 @@ impl Throttle {
 
     /// The attempt succeeded: earlier failures with this name were slips.
     pub(crate) fn handle_success(&mut self, from: IpAddr, name: &str) {
-        let [with_name, _] = keys(from, name);
+        let [with_name, address] = keys(from, name);
         self.failures.remove(&with_name);
+        if let Some(failures) = self.failures.get_mut(&address) {
+            failures.n = failures.n.saturating_sub(1);
+        }
     }
 
     fn forget(&mut self, now: Instant) {
@@ -73,13 +77,20 @@ impl Throttle {
 }
 
 fn keys(from: IpAddr, name: &str) -> [Key; 2] {
-    let from = from.to_canonical();
+    let from = match from.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        // Whoever has one address of such a network has all of them.
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !HOST_BITS).into()),
+    };
     [(from, Some(name.into())), (from, None)]
 }
 
 /// Failures without a pause: of one name from one address, and of all names from one address, behind
 /// which there may be many people.
 const FREE: [u32; 2] = [5, 50];
+
+/// Of an IPv6 address the half that its network does not fix.
+const HOST_BITS: u128 = 0xffff_ffff_ffff_ffff;
 
 /// Doubled with each further failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
@@ -105,11 +116,11 @@ mod tests {
     fn pauses_double_with_each_failure_and_end() {
         let (mut throttle, mut now) = (Throttle::default(), Instant::now());
         for _ in 0..4 {
-            throttle.handle_failure(HERE, "anna", now);
+            throttle.handle_attempt(HERE, "anna", now);
             assert_eq!(throttle.wait(HERE, "anna", now), None);
         }
         for seconds in [2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900] {
-            throttle.handle_failure(HERE, "anna", now);
+            throttle.handle_attempt(HERE, "anna", now);
             let wait = Duration::from_secs(seconds);
             assert_eq!(throttle.wait(HERE, "anna", now), Some(wait));
             now += wait;
@@ -121,7 +132,7 @@ mod tests {
     fn other_names_and_other_addresses_do_not_wait() {
         let (mut throttle, now) = (Throttle::default(), Instant::now());
         for _ in 0..10 {
-            throttle.handle_failure(HERE, "anna", now);
+            throttle.handle_attempt(HERE, "anna", now);
         }
         assert!(throttle.wait(HERE, "anna", now).is_some());
         assert_eq!(throttle.wait(HERE, "bert", now), None);
@@ -133,7 +144,7 @@ mod tests {
         let (mut throttle, now) = (Throttle::default(), Instant::now());
         for number in 0..50 {
             assert_eq!(throttle.wait(HERE, "anna", now), None);
-            throttle.handle_failure(HERE, &format!("name {number}"), now);
+            throttle.handle_attempt(HERE, &format!("name {number}"), now);
         }
         assert!(throttle.wait(HERE, "anna", now).is_some());
         assert_eq!(throttle.wait(THERE, "anna", now), None);
@@ -143,21 +154,33 @@ mod tests {
     fn a_success_forgives_the_slips_before_it() {
         let (mut throttle, now) = (Throttle::default(), Instant::now());
         for _ in 0..4 {
-            throttle.handle_failure(HERE, "anna", now);
+            throttle.handle_attempt(HERE, "anna", now);
         }
         throttle.handle_success(HERE, "anna");
-        throttle.handle_failure(HERE, "anna", now);
+        throttle.handle_attempt(HERE, "anna", now);
         assert_eq!(throttle.wait(HERE, "anna", now), None);
+    }
+
+    #[test]
+    fn addresses_of_one_network_are_one() {
+        let (mut throttle, now) = (Throttle::default(), Instant::now());
+        for host in 0..5 {
+            let from = format!("2001:db8::{host}").parse().unwrap();
+            throttle.handle_attempt(from, "anna", now);
+        }
+        let wait = |from: &str| throttle.wait(from.parse().unwrap(), "anna", now);
+        assert!(wait("2001:db8::77").is_some());
+        assert_eq!(wait("2001:db8:0:1::77"), None);
     }
 
     #[test]
     fn what_is_kept_is_bounded() {
         let (mut throttle, now) = (Throttle::default(), Instant::now());
         for number in 0..2 * MAX_KEPT {
-            throttle.handle_failure(HERE, &number.to_string(), now);
+            throttle.handle_attempt(HERE, &number.to_string(), now);
         }
         assert!(throttle.order.len() <= MAX_KEPT + 2 && throttle.failures.len() <= MAX_KEPT + 2);
-        throttle.handle_failure(THERE, "anna", now + FORGET);
+        throttle.handle_attempt(THERE, "anna", now + FORGET);
         assert_eq!(throttle.failures.len(), 2);
     }
 }

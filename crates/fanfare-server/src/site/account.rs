@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use axum::{
     Extension,
     extract::{Query, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Redirect, Response},
 };
 use fanfare::RemoteAddr;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{
     Site,
-    entry::{Stop, address, session_error, store_error},
+    entry::{Stop, address},
     form::{self, Sent, Wrong},
     there, unavailable,
 };
@@ -29,11 +29,11 @@ use crate::{
 /// What has just been done, as the redirection says it.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Done {
+pub(super) struct Notice {
     done: String,
 }
 
-pub(super) async fn page(auth: AuthSession, Query(Done { done }): Query<Done>) -> Response {
+pub(super) async fn page(auth: AuthSession, Query(Notice { done }): Query<Notice>) -> Response {
     let Some((_, user)) = account_of(&auth) else {
         return Redirect::to("/").into_response();
     };
@@ -60,13 +60,14 @@ pub(super) async fn rename(
     match site.rename(id, &typed).await {
         Ok(()) => Redirect::to("/account?done=name").into_response(),
         Err(Stop::Wrong(wrong)) => again(AccountForm::Name, &typed, &wrong),
-        Err(Stop::Store(error)) => unavailable(&error),
+        Err(Stop::Auth(error)) => unavailable(&error),
     }
 }
 
 pub(super) async fn change_password(
     State(site): State<Arc<Site>>,
     from: Option<Extension<RemoteAddr>>,
+    headers: HeaderMap,
     auth: AuthSession,
     sent: Sent,
 ) -> Response {
@@ -82,7 +83,7 @@ pub(super) async fn change_password(
         .change_password(
             auth,
             id,
-            address(from),
+            address(from, &headers),
             fields.password,
             fields.new_password,
         )
@@ -90,13 +91,14 @@ pub(super) async fn change_password(
     match changed {
         Ok(()) => Redirect::to("/account?done=password").into_response(),
         Err(Stop::Wrong(wrong)) => again(AccountForm::Password, name.as_str(), &wrong),
-        Err(Stop::Store(error)) => unavailable(&error),
+        Err(Stop::Auth(error)) => unavailable(&error),
     }
 }
 
 pub(super) async fn delete(
     State(site): State<Arc<Site>>,
     from: Option<Extension<RemoteAddr>>,
+    headers: HeaderMap,
     auth: AuthSession,
     sent: Sent,
 ) -> Response {
@@ -108,10 +110,13 @@ pub(super) async fn delete(
         Ok(fields) => fields.password,
         Err(wrong) => return again(AccountForm::Delete, name.as_str(), &wrong),
     };
-    match site.delete(auth, id, address(from), password).await {
+    match site
+        .delete(auth, id, address(from, &headers), password)
+        .await
+    {
         Ok(()) => Redirect::to("/").into_response(),
         Err(Stop::Wrong(wrong)) => again(AccountForm::Delete, name.as_str(), &wrong),
-        Err(Stop::Store(error)) => unavailable(&error),
+        Err(Stop::Auth(error)) => unavailable(&error),
     }
 }
 
@@ -129,7 +134,7 @@ impl Site {
             .is_some_and(|account| account.id == id);
         if !is_own {
             self.room
-                .reserve(&name, reservation)
+                .hold(&name, reservation)
                 .map_err(|wrong| Stop::because(wrong.to_string()))?;
         }
         match self.accounts.rename(id, &name).await {
@@ -158,18 +163,17 @@ impl Site {
         let user = self.check_own(&auth, from, old).await?;
         let password =
             Password::choose(new, &user.name).map_err(|wrong| Stop::because(wrong.to_string()))?;
-        let hash = self.hasher.hash(password).await;
+        let hash = self.hasher.hash(password).await?;
+        let here = self.doors.user_of(&auth);
         self.accounts.set_password(id, &hash).await?;
+        // From here on the old sessions are nobody's, whatever becomes of this one.
+        if let Some((user, session)) = here {
+            self.room.end_other_sessions(user.id, session);
+        }
         if let Some(account) = self.accounts.by_id(id).await? {
             // This session goes on, with the new stamp.
-            auth.login(&account.into()).await.map_err(store_error)?;
-            auth.session
-                .save()
-                .await
-                .map_err(|error| session_error(&error))?;
-        }
-        if let Some((user, session)) = self.doors.user_of(&auth) {
-            self.room.end_other_sessions(user.id, session);
+            auth.login(&account.into()).await?;
+            auth.session.save().await?;
         }
         Ok(())
     }
@@ -183,8 +187,8 @@ impl Site {
     ) -> Result<(), Stop> {
         self.check_own(&auth, from, password).await?;
         self.accounts.delete(id).await?;
-        auth.logout().await.map_err(store_error)?;
         self.room.end_person(PersonId::Account(id));
+        auth.logout().await?;
         Ok(())
     }
 

@@ -9,11 +9,10 @@ use std::{
 use axum::{
     Extension,
     extract::State,
-    http::header,
+    http::{HeaderMap, header},
     response::{IntoResponse, Redirect, Response},
 };
 use fanfare::RemoteAddr;
-use tower_sessions::session;
 
 use super::{
     Site,
@@ -21,7 +20,7 @@ use super::{
     page, there, unavailable,
 };
 use crate::{
-    auth::{AuthSession, Credentials, User, life},
+    auth::{AuthError, AuthSession, Credentials, User, life},
     names::Name,
     pages::{self, EntryForm},
     password::Password,
@@ -56,7 +55,7 @@ pub(super) async fn enter(
     match site.enter(&auth, &typed).await {
         Ok(user) => site.sign_in(auth, &user).await,
         Err(Stop::Wrong(wrong)) => again(EntryForm::Guest, &typed, &wrong),
-        Err(Stop::Store(error)) => unavailable(&error),
+        Err(Stop::Auth(error)) => unavailable(&error),
     }
 }
 
@@ -76,7 +75,7 @@ pub(super) async fn register(
     {
         Ok(user) => site.sign_in(auth, &user).await,
         Err(Stop::Wrong(wrong)) => again(EntryForm::Register, &fields.username, &wrong),
-        Err(Stop::Store(error)) => unavailable(&error),
+        Err(Stop::Auth(error)) => unavailable(&error),
     }
 }
 
@@ -84,6 +83,7 @@ pub(super) async fn register(
 pub(super) async fn login(
     State(site): State<Arc<Site>>,
     from: From,
+    headers: HeaderMap,
     auth: AuthSession,
     sent: Sent,
 ) -> Response {
@@ -92,11 +92,11 @@ pub(super) async fn login(
         Err(wrong) => return again(EntryForm::Login, "", &wrong),
     };
     let name = Name::parse(&fields.username).ok();
-    let from = address(from);
+    let from = address(from, &headers);
     match site.check(&auth, from, name, fields.password).await {
         Ok(user) => site.sign_in(auth, &user).await,
         Err(Stop::Wrong(wrong)) => again(EntryForm::Login, &fields.username, &wrong),
-        Err(Stop::Store(error)) => unavailable(&error),
+        Err(Stop::Auth(error)) => unavailable(&error),
     }
 }
 
@@ -110,7 +110,7 @@ pub(super) async fn log_out(State(site): State<Arc<Site>>, mut auth: AuthSession
 /// Why somebody is not let in.
 pub(super) enum Stop {
     Wrong(Wrong),
-    Store(sqlx::Error),
+    Auth(AuthError),
 }
 
 impl Stop {
@@ -119,9 +119,9 @@ impl Stop {
     }
 }
 
-impl std::convert::From<sqlx::Error> for Stop {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error)
+impl<E: Into<AuthError>> std::convert::From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Auth(error.into())
     }
 }
 
@@ -133,19 +133,27 @@ impl Site {
             Some(user) if !user.id.is_account() && user.name.key() == name.key() => user.id,
             _ => PersonId::new_guest(),
         };
+        // Asked before it is held, too: an account's name must not be held against its owner.
+        self.check_no_account(&name).await?;
         let name = self
             .room
             .reserve(&name, person)
             .map_err(|wrong| Stop::because(wrong.to_string()))?;
-        match self.accounts.by_name(&name).await {
-            Ok(None) => Ok(User::guest(person, name)),
-            found => {
+        match self.check_no_account(&name).await {
+            Ok(()) => Ok(User::guest(person, name)),
+            Err(stop) => {
                 self.room.release(person);
-                found?;
-                Err(Stop::because(format!(
-                    "the name {name} is taken: an account has it; if it is yours, sign in"
-                )))
+                Err(stop)
             }
+        }
+    }
+
+    async fn check_no_account(&self, name: &Name) -> Result<(), Stop> {
+        match self.accounts.by_name(name).await? {
+            None => Ok(()),
+            Some(_) => Err(Stop::because(format!(
+                "the name {name} is taken: an account has it; if it is yours, sign in"
+            ))),
         }
     }
 
@@ -158,14 +166,14 @@ impl Site {
         let name = Name::parse(typed).map_err(|wrong| Stop::because(wrong.to_string()))?;
         let password =
             Password::choose(password, &name).map_err(|wrong| Stop::because(wrong.to_string()))?;
-        let hash = self.hasher.hash(password).await;
+        let hash = self.hasher.hash(password).await?;
         // A guest may take the name along.
         let holder = match &auth.user {
             Some(user) if !user.id.is_account() && user.name.key() == name.key() => user.id,
             _ => PersonId::new_guest(),
         };
         self.room
-            .reserve(&name, holder)
+            .hold(&name, holder)
             .map_err(|wrong| Stop::because(wrong.to_string()))?;
         let created = self.accounts.create(&name, hash).await;
         self.room.release(holder);
@@ -185,50 +193,52 @@ impl Site {
         password: String,
     ) -> Result<User, Stop> {
         let key = name.as_ref().map_or("", Name::key).to_owned();
-        if let Some(wait) = self.throttle().wait(from, &key, Instant::now()) {
-            return Err(Stop::Wrong(Wrong::too_often(wait)));
+        {
+            let (mut throttle, now) = (self.throttle(), Instant::now());
+            if let Some(wait) = throttle.wait(from, &key, now) {
+                return Err(Stop::Wrong(Wrong::too_often(wait)));
+            }
+            throttle.handle_attempt(from, &key, now);
         }
         let credentials = Credentials { name, password };
         let checked = auth.authenticate(credentials).await;
-        match checked.map_err(store_error)? {
+        match checked.map_err(AuthError::from)? {
             Some(user) => {
                 self.throttle().handle_success(from, &key);
                 Ok(user)
             }
-            None => {
-                self.throttle().handle_failure(from, &key, Instant::now());
-                Err(Stop::because(
-                    "the name or the password is wrong".to_owned(),
-                ))
-            }
+            None => Err(Stop::because(
+                "the name or the password is wrong".to_owned(),
+            )),
         }
     }
 
     /// Begins a session of `user`, and ends what this browser had before if it was somebody else's.
     async fn sign_in(&self, mut auth: AuthSession, user: &User) -> Response {
-        let is_another = auth.user.as_ref().is_some_and(|old| old.id != user.id);
-        let begun = async {
-            if is_another {
-                self.end(&mut auth).await?;
-                // Who knew the old session must not know the new one.
-                auth.session
-                    .cycle_id()
-                    .await
-                    .map_err(|error| session_error(&error))?;
-            }
-            auth.session.set_expiry(Some(life(self.session_seconds)));
-            auth.login(user).await.map_err(store_error)
-        };
-        match begun.await {
+        match self.begin(&mut auth, user).await {
             Ok(()) => Redirect::to("/chat").into_response(),
             Err(error) => unavailable(&error),
         }
     }
 
+    async fn begin(&self, auth: &mut AuthSession, user: &User) -> Result<(), AuthError> {
+        if auth.user.as_ref().is_none_or(|old| old.id != user.id) {
+            if auth.user.is_some() {
+                self.end(auth).await?;
+            }
+            // Who knew the old session must not know the new one.
+            auth.session.cycle_id().await?;
+        }
+        auth.session.set_expiry(Some(life(self.session_seconds)));
+        auth.login(user).await?;
+        auth.session.save().await?;
+        Ok(())
+    }
+
     /// Ends the browser's session, first in the database.
-    pub(super) async fn end(&self, auth: &mut AuthSession) -> Result<(), sqlx::Error> {
+    pub(super) async fn end(&self, auth: &mut AuthSession) -> Result<(), AuthError> {
         let ended = self.doors.user_of(auth);
-        auth.logout().await.map_err(store_error)?;
+        auth.logout().await?;
         if let Some((user, session)) = ended {
             self.room.end_session(session, user.id);
         }
@@ -236,25 +246,22 @@ impl Site {
     }
 }
 
-/// Both of axum-login's errors come from the database.
-pub(super) fn store_error(error: axum_login::Error<crate::auth::Backend>) -> sqlx::Error {
-    match error {
-        axum_login::Error::Backend(error) => error,
-        axum_login::Error::Session(error) => session_error(&error),
-    }
-}
-
-pub(super) fn session_error(error: &session::Error) -> sqlx::Error {
-    sqlx::Error::Protocol(error.to_string())
-}
-
-/// Where a request came from; behind a listener that does not say, all come from one place.
-pub(super) fn address(from: From) -> IpAddr {
-    from.map_or(
+/// Where a request came from. What stands between on this machine says it in a header; behind a listener
+/// that says nothing, all come from one place.
+pub(super) fn address(from: From, headers: &HeaderMap) -> IpAddr {
+    let peer = from.map_or(
         IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        |Extension(RemoteAddr(from))| from.ip(),
-    )
+        |Extension(RemoteAddr(from))| from.ip().to_canonical(),
+    );
+    let forwarded = headers.get_all(FORWARDED_FOR).iter().next_back();
+    let last = forwarded
+        .and_then(|addresses| addresses.to_str().ok()?.split(',').next_back())
+        .and_then(|address| address.trim().parse().ok());
+    last.filter(|_| peer.is_loopback()).unwrap_or(peer)
 }
+
+/// The addresses that a request came through, as proxies write them; the last one is what the last proxy saw.
+const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The form again, with what was typed but the password.
 fn again(form: EntryForm, typed: &str, wrong: &Wrong) -> Response {

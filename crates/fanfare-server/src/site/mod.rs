@@ -109,12 +109,13 @@ fn there() -> StatusCode {
 /// The database can't be used just now.
 fn unavailable(error: &(dyn std::error::Error + 'static)) -> Response {
     tracing::warn!(error, "a form could not be served");
-    (
-        StatusCode::SERVICE_UNAVAILABLE,
-        "the server's database can't be used just now; try again in a moment",
-    )
-        .into_response()
+    UNAVAILABLE.into_response()
 }
+
+const UNAVAILABLE: (StatusCode, &str) = (
+    StatusCode::SERVICE_UNAVAILABLE,
+    "the server's database can't be used just now; try again in a moment",
+);
 
 /// Takes forms from pages of ours alone.
 async fn only_ours(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
@@ -127,8 +128,15 @@ async fn only_ours(State(site): State<Arc<Site>>, request: Request, next: Next) 
 /// Gives each answer a deadline, and the headers that all have.
 async fn finish(request: Request, next: Next) -> Response {
     let is_tls = came_by_tls(request.headers());
-    let mut response = match timeout(MAX_ANSWER_TIME, next.run(request)).await {
-        Ok(response) => response,
+    // A task of its own: what a form has begun comes to its end, whether or not its sender waits for it.
+    let answering = tokio::spawn(next.run(request));
+    let mut response = match timeout(MAX_ANSWER_TIME, answering).await {
+        Ok(Ok(response)) if response.status() == StatusCode::INTERNAL_SERVER_ERROR => {
+            // The layers of sessions give no other reason for it.
+            UNAVAILABLE.into_response()
+        }
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
     };
     let headers = response.headers_mut();

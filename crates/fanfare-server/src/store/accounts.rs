@@ -2,7 +2,8 @@
 
 use sqlx::SqlitePool;
 
-use crate::{clock::now_ms, names::Name};
+use super::Secret;
+use crate::{clock::now_ms, names::Name, person::PersonId};
 
 /// All accounts.
 #[derive(Clone, Debug)]
@@ -16,9 +17,9 @@ pub(crate) struct Account {
     pub(crate) id: i64,
     pub(crate) name: Name,
     /// argon2id, in the PHC string format.
-    pub(crate) password: String,
+    pub(crate) password: Secret<String>,
     /// A session is the account's as long as it has the same.
-    pub(crate) stamp: Vec<u8>,
+    pub(crate) stamp: Secret<Vec<u8>>,
 }
 
 /// Why a name was not given to an account.
@@ -62,8 +63,8 @@ impl Accounts {
         Ok(Account {
             id,
             name: name.clone(),
-            password,
-            stamp,
+            password: Secret(password),
+            stamp: Secret(stamp),
         })
     }
 
@@ -123,7 +124,7 @@ impl Accounts {
     ///
     /// If the database can't be written now.
     pub(crate) async fn delete(&self, id: i64) -> sqlx::Result<()> {
-        let author = crate::person::PersonId::Account(id).to_string();
+        let author = PersonId::Account(id).to_string();
         let mut transaction = self.pool.begin().await?;
         sqlx::query("UPDATE messages SET author = NULL, name = ? WHERE author = ?")
             .bind(NOBODY)
@@ -146,8 +147,8 @@ fn account((id, name, password, stamp): Row) -> Option<Account> {
     Some(Account {
         id,
         name,
-        password,
-        stamp,
+        password: Secret(password),
+        stamp: Secret(stamp),
     })
 }
 
@@ -165,4 +166,4 @@ fn new_stamp() -> Vec<u8> {
 }
 
 /// Who has said what a deleted account said.
-const NOBODY: &str = "somebody";
+pub(super) const NOBODY: &str = "somebody";

@@ -1,15 +1,17 @@
 //! Messages: what was said, in the order in which it was stored.
 
 use serde::Serialize;
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection as _, Sqlite, SqlitePool, Transaction};
 
-use super::inspect::FULL;
+use super::{accounts::NOBODY, inspect::FULL};
 use crate::{clock::now_ms, names::Name, person::PersonId};
 
 /// All messages.
 #[derive(Clone, Debug)]
 pub(crate) struct Messages {
     pool: SqlitePool,
+    /// Whether another connection finds the same database.
+    is_shared: bool,
 }
 
 /// One that is to be stored.
@@ -55,7 +57,8 @@ impl Appended {
 
 impl Messages {
     pub(super) fn new(pool: SqlitePool) -> Self {
-        Self { pool }
+        let is_shared = 1 < pool.options().get_max_connections();
+        Self { pool, is_shared }
     }
 
     /// Stores all of the `drafts`, or none: in their order, and for good.
@@ -64,13 +67,18 @@ impl Messages {
     ///
     /// If the database can't be written now.
     pub(crate) async fn append(&self, drafts: &[Draft]) -> sqlx::Result<Vec<Appended>> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut connection = self.pool.acquire().await?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         let mut appended = Vec::with_capacity(drafts.len());
         for draft in drafts {
             appended.push(insert(&mut transaction, draft).await?);
         }
-        transaction.commit().await?;
-        Ok(appended)
+        let committed = transaction.commit().await;
+        // SQLite rolls a failed commit back by itself, of which the connection's own books know nothing.
+        if committed.is_err() && self.is_shared {
+            connection.close_on_drop();
+        }
+        committed.map(|()| appended)
     }
 
     /// The newest ones, the oldest of them first.
@@ -137,7 +145,15 @@ async fn insert(
     transaction: &mut Transaction<'_, Sqlite>,
     draft: &Draft,
 ) -> sqlx::Result<Appended> {
-    let author = draft.author.to_string();
+    let is_somebodys = match draft.author {
+        PersonId::Account(id) => exists(transaction, id).await?,
+        PersonId::Guest(_) => true,
+    };
+    // Said before the account was deleted, and stored after it.
+    let (author, name) = match is_somebodys {
+        true => (Some(draft.author.to_string()), draft.name.as_str()),
+        false => (None, NOBODY),
+    };
     let at = now_ms();
     let inserted: Option<(i64,)> = sqlx::query_as(
         "INSERT INTO messages (author, draft, name, text, at) VALUES (?, ?, ?, ?, ?) \
@@ -145,7 +161,7 @@ async fn insert(
     )
     .bind(&author)
     .bind(&draft.key)
-    .bind(draft.name.as_str())
+    .bind(name)
     .bind(&draft.text)
     .bind(at)
     .fetch_optional(&mut **transaction)
@@ -153,8 +169,8 @@ async fn insert(
     if let Some((id,)) = inserted {
         return Ok(Appended::New(message((
             id,
-            Some(author),
-            draft.name.as_str().to_owned(),
+            author,
+            name.to_owned(),
             draft.text.clone(),
             at,
         ))));
@@ -165,6 +181,14 @@ async fn insert(
         .fetch_one(&mut **transaction)
         .await?;
     Ok(Appended::Known(id))
+}
+
+async fn exists(transaction: &mut Transaction<'_, Sqlite>, account: i64) -> sqlx::Result<bool> {
+    let row: Option<(i64,)> = sqlx::query_as("SELECT id FROM accounts WHERE id = ?")
+        .bind(account)
+        .fetch_optional(&mut **transaction)
+        .await?;
+    Ok(row.is_some())
 }
 
 type Row = (i64, Option<String>, String, String, i64);

@@ -3,8 +3,14 @@
 mod accounts;
 mod inspect;
 mod messages;
+mod sessions;
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use sqlx::{
@@ -12,10 +18,10 @@ use sqlx::{
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tower_sessions_sqlx_store::SqliteStore;
 
 pub(crate) use accounts::{Account, Accounts, CreateError};
 pub(crate) use messages::{Appended, Draft, Message, Messages, is_full};
+pub(crate) use sessions::Sessions;
 
 /// Where the database is.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -39,6 +45,16 @@ impl FromStr for Database {
     }
 }
 
+/// Something that nobody may see, not even in a log.
+#[derive(Clone, Eq, PartialEq)]
+pub(crate) struct Secret<T>(pub(crate) T);
+
+impl<T> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
 /// The open database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
@@ -56,6 +72,8 @@ impl Store {
             Database::File(path) => {
                 let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
                 inspect::check(&path, latest_version()).await?;
+                create_private(&path)
+                    .with_context(|| format!("the database {} can't be made", path.display()))?;
                 let store = Self::connect(file_options(&path), max_bytes, MAX_CONNECTIONS).await;
                 return store.map_err(|error| inspect::explain(&path, error));
             }
@@ -96,8 +114,8 @@ impl Store {
     }
 
     /// Where sessions are kept.
-    pub(crate) fn sessions(&self) -> SqliteStore {
-        SqliteStore::new(self.pool.clone())
+    pub(crate) fn sessions(&self) -> Sessions {
+        Sessions::new(self.pool.clone())
     }
 
     pub(crate) fn accounts(&self) -> Accounts {
@@ -128,13 +146,29 @@ impl Store {
     }
 }
 
-fn file_options(path: &std::path::Path) -> SqliteConnectOptions {
+fn file_options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         // What has been acknowledged outlives a power cut, too.
         .synchronous(SqliteSynchronous::Full)
+}
+
+/// Makes an empty file that nobody else on the machine can read, if there is none: whoever reads it has
+/// everyone's sessions. SQLite gives what it puts beside it the same mode.
+fn create_private(path: &Path) -> io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    match options.open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 fn latest_version() -> i64 {
@@ -151,7 +185,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 /// SQLite's own default.
 const PAGE_BYTES: u64 = 4096;
 
-/// Writers take turns in any case; readers do not wait for them.
+/// Writers take turns in any case; with some more, those who read seldom wait for them.
 const MAX_CONNECTIONS: u32 = 4;
 
 /// How long to wait for whoever else uses the file.

@@ -10,7 +10,7 @@ use super::*;
 use crate::{names::Name, person::PersonId};
 
 const PLENTY: u64 = 1 << 30;
-const ANNA: PersonId = PersonId::Account(1);
+const ANNA: PersonId = PersonId::Guest(1);
 const BERT: PersonId = PersonId::Guest(7);
 
 /// A folder that is gone when the test ends.
@@ -196,8 +196,8 @@ async fn another_password_has_another_stamp() {
         .unwrap();
     accounts.set_password(anna.id, "new").await.unwrap();
     let changed = accounts.by_id(anna.id).await.unwrap().unwrap();
-    assert_eq!(changed.password, "new");
-    assert_ne!(changed.stamp, anna.stamp);
+    assert_eq!(changed.password.0, "new");
+    assert_ne!(changed.stamp.0, anna.stamp.0);
 }
 
 #[tokio::test]
@@ -228,6 +228,64 @@ async fn what_a_deleted_account_said_is_nobodys() {
         .await
         .unwrap();
     assert_ne!(next.id, anna.id);
+}
+
+#[tokio::test]
+async fn what_is_stored_after_the_account_is_gone_is_nobodys_too() {
+    let store = memory().await;
+    let appended = store
+        .messages()
+        .append(&[draft(PersonId::Account(1), "late", None)])
+        .await
+        .unwrap();
+    let Appended::New(message) = &appended[0] else {
+        panic!("{appended:?}");
+    };
+    assert_eq!((message.name.as_str(), &message.by), ("somebody", &None));
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_is_not_saved_again() {
+    use tower_sessions::{SessionStore as _, session::Record};
+    let sessions = memory().await.sessions();
+    let mut record = Record {
+        id: tower_sessions::session::Id::default(),
+        data: std::collections::HashMap::default(),
+        expiry_date: tower_sessions::cookie::time::OffsetDateTime::now_utc()
+            + tower_sessions::cookie::time::Duration::hours(1),
+    };
+    sessions.create(&mut record).await.unwrap();
+    record.data.insert("key".to_owned(), 1.into());
+    sessions.save(&record).await.unwrap();
+    let loaded = sessions
+        .load(&record.id)
+        .await
+        .unwrap()
+        .expect("it is there");
+    assert_eq!(loaded.data, record.data);
+    sessions.delete(&record.id).await.unwrap();
+    sessions.save(&record).await.unwrap();
+    assert!(sessions.load(&record.id).await.unwrap().is_none());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_else_can_read_the_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::new();
+    let store = open(&folder.file()).await.unwrap();
+    store
+        .messages()
+        .append(&[draft(BERT, "secret", None)])
+        .await
+        .unwrap();
+    for name in ["fanfare.db", "fanfare.db-wal", "fanfare.db-shm"] {
+        let mode = fs::metadata(folder.0.join(name))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
 }
 
 #[tokio::test]

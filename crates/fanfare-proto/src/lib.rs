@@ -24,7 +24,7 @@
 //! ```
 //! use std::time::Instant;
 //!
-//! use fanfare_proto::engineio::{self, CloseReason, Session, Timing, Transport, Via};
+//! use fanfare_proto::engineio::{self, CloseReason, Revision, Session, Timing, Transport, Via};
 //! use fanfare_proto::socketio::{self, Assembled, Assembly};
 //! use fanfare_proto::websocket::{self, CloseFrame, OpCode, Reader, Role};
 //! use fanfare_proto::Limits;
@@ -42,7 +42,7 @@
 //!         let limits = Limits::default();
 //!         Self {
 //!             reader: Reader::new(Role::Server, &limits),
-//!             session: Session::new(Transport::WebSocket, &Timing::default(), now),
+//!             session: Session::new(Revision::V4, Transport::WebSocket, &Timing::default(), now),
 //!             assembly: Assembly::new(&limits),
 //!             out: Vec::new(), // begins with an engineio::Open packet
 //!         }

@@ -1,4 +1,4 @@
-//! When to ping a client, and when a silent one is lost.
+//! When to ping a client, and when a silent one is lost; in protocol 3 the client pings.
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,11 @@ use super::timing::Millis;
 ///      ^                            |    ^  |
 ///      +----------------------------+    +--+
 ///                  pong                   first other packet of the cycle: lost_at anew
+///
+///                 lost_at: Lost
+///   Listening ----------------------> (closed)         protocol 3
+///      ^   |
+///      +---+ the client's ping
 /// ```
 ///
 /// Engine.IO v4, [Heartbeat](https://github.com/socketio/socket.io/blob/main/docs/engine.io-protocol/v4-current.md#heartbeat).
@@ -26,6 +31,7 @@ pub struct Heartbeat {
 enum State {
     Waiting { ping_at: Instant },
     Pinged { lost_at: Instant, credit: Credit },
+    Listening { lost_at: Instant },
 }
 
 /// Whether a packet that is no pong may still buy the client time in this cycle.
@@ -60,11 +66,37 @@ impl Heartbeat {
         }
     }
 
+    /// Waits for the client's pings, as protocol 3 has it: one is due every `interval`, and the client is
+    /// lost when none has come for `interval` and `timeout`.
+    pub fn listening(interval: Duration, timeout: Duration, now: Instant) -> Self {
+        let mut heartbeat = Self::new(interval, timeout, now);
+        heartbeat.state = heartbeat.listen(now);
+        heartbeat
+    }
+
+    /// Whether the client pings, and not the server.
+    pub fn is_listening(&self) -> bool {
+        matches!(self.state, State::Listening { .. })
+    }
+
+    /// The client pinged. Means nothing where the server does.
+    pub fn handle_ping(&mut self, now: Instant) {
+        match self.state {
+            State::Listening { .. } => self.state = self.listen(now),
+            State::Waiting { .. } | State::Pinged { .. } => {}
+        }
+    }
+
     /// The client answered, or sent a pong of its own accord: the next ping is due one interval from `now`.
     pub fn handle_pong(&mut self, now: Instant) {
-        self.state = State::Waiting {
-            ping_at: self.interval.after(now),
-        };
+        match self.state {
+            State::Waiting { .. } | State::Pinged { .. } => {
+                self.state = State::Waiting {
+                    ping_at: self.interval.after(now),
+                };
+            }
+            State::Listening { .. } => {}
+        }
     }
 
     /// A packet that is no pong came: the client lives, and has one timeout more. It works once in a cycle,
@@ -82,6 +114,7 @@ impl Heartbeat {
                 };
             }
             State::Waiting { .. }
+            | State::Listening { .. }
             | State::Pinged {
                 credit: Credit::Spent,
                 ..
@@ -93,7 +126,9 @@ impl Heartbeat {
     /// were not listening.
     pub fn defer_pong(&mut self, now: Instant) {
         match &mut self.state {
-            State::Pinged { lost_at, .. } => *lost_at = (*lost_at).max(self.timeout.after(now)),
+            State::Pinged { lost_at, .. } | State::Listening { lost_at } => {
+                *lost_at = (*lost_at).max(self.timeout.after(now));
+            }
             State::Waiting { .. } => {}
         }
     }
@@ -109,8 +144,10 @@ impl Heartbeat {
                 };
                 Some(Due::Ping)
             }
-            State::Pinged { lost_at, .. } if lost_at <= now => Some(Due::Lost),
-            State::Waiting { .. } | State::Pinged { .. } => None,
+            State::Pinged { lost_at, .. } | State::Listening { lost_at } if lost_at <= now => {
+                Some(Due::Lost)
+            }
+            State::Waiting { .. } | State::Pinged { .. } | State::Listening { .. } => None,
         }
     }
 
@@ -118,7 +155,13 @@ impl Heartbeat {
     pub fn poll_timeout(&self) -> Instant {
         match self.state {
             State::Waiting { ping_at } => ping_at,
-            State::Pinged { lost_at, .. } => lost_at,
+            State::Pinged { lost_at, .. } | State::Listening { lost_at } => lost_at,
+        }
+    }
+
+    fn listen(&self, now: Instant) -> State {
+        State::Listening {
+            lost_at: self.timeout.after(self.interval.after(now)),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Engine.IO, protocol 4: packets, payloads, the heartbeat, the upgrade, and the session that ties them together.
+//! Engine.IO, protocol 4, and 3 on the server: packets, payloads, the heartbeat, the upgrade, and the session that ties them together.
 //!
 //! [Engine.IO v4](https://github.com/socketio/socket.io/blob/main/docs/engine.io-protocol/v4-current.md).
 //! What a message means is the business of the layer above; sockets, requests and the clock are the caller's.
@@ -21,6 +21,7 @@ mod sid;
 mod timing;
 mod transport;
 mod upgrade;
+pub mod v3;
 mod violation;
 
 pub use client::{ClientOutput, ClientSession, ClientTiming, Transports};

@@ -94,7 +94,7 @@ pub(super) fn encode_base64(data: &[u8], out: &mut Vec<u8>) {
     BASE64.encode_mut(data, &mut out[start..]);
 }
 
-fn decode_base64(text: &str) -> Vec<u8> {
+pub(super) fn decode_base64(text: &str) -> Vec<u8> {
     BASE64
         .decode(text.as_bytes())
         .unwrap_or_else(|_| decode_base64_leniently(text))

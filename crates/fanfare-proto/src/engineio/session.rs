@@ -3,7 +3,8 @@
 use std::{mem, time::Instant};
 
 use super::{
-    CloseReason, Due, Heartbeat, Output, Packet, PollAnswer, Timing, Transport, Via, Violation,
+    CloseReason, Due, Heartbeat, Output, Packet, PollAnswer, Revision, Timing, Transport, Via,
+    Violation,
     queue::Queue,
     timing::Millis,
     upgrade::{PROBE, Step, Upgrade},
@@ -74,8 +75,11 @@ enum Post {
 
 impl Session {
     /// A session just opened on `transport`. Its [`Open`](super::Open) packet is the caller's to send.
-    pub fn new(transport: Transport, timing: &Timing, now: Instant) -> Self {
-        let heartbeat = Heartbeat::new(timing.ping_interval, timing.ping_timeout, now);
+    pub fn new(revision: Revision, transport: Transport, timing: &Timing, now: Instant) -> Self {
+        let heartbeat = match revision {
+            Revision::V3 => Heartbeat::listening(timing.ping_interval, timing.ping_timeout, now),
+            Revision::V4 => Heartbeat::new(timing.ping_interval, timing.ping_timeout, now),
+        };
         let state = match transport {
             Transport::Polling => State::Polling {
                 heartbeat,
@@ -207,11 +211,17 @@ impl Session {
             | (_, State::Closing { .. } | State::Closed { .. }) => return,
         };
         match packet {
+            // Only a client pings in protocol 3.
+            Packet::Pong(_) if heartbeat.is_listening() => self.end(CloseReason::TransportError),
             Packet::Pong(_) => heartbeat.handle_pong(now),
             Packet::Open(_) | Packet::Upgrade | Packet::Noop => heartbeat.handle_packet(now),
             Packet::Message(message) => {
                 heartbeat.handle_packet(now);
                 self.outputs.push(Output::Message(message));
+            }
+            Packet::Ping(_) if heartbeat.is_listening() => {
+                heartbeat.handle_ping(now);
+                self.outputs.push(Output::Send(Packet::Pong(String::new())));
             }
             // Only a server pings in protocol 4.
             Packet::Ping(_) => self.end(CloseReason::TransportError),

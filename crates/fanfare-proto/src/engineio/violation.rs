@@ -34,7 +34,7 @@ pub enum Violation {
     /// The server does not want this client.
     #[error("forbidden")]
     Forbidden,
-    /// `EIO` is not 4.
+    /// `EIO` is none that the server speaks.
     #[error("unsupported protocol version")]
     UnsupportedProtocol,
     /// A session's request that is neither `GET` nor `POST`.
@@ -61,6 +61,9 @@ pub enum Violation {
     /// A packet whose first character names no type.
     #[error("unknown packet type")]
     UnknownPacketType,
+    /// A payload of protocol 3 whose lengths do not fit what they are the lengths of.
+    #[error("malformed payload")]
+    MalformedPayload,
     /// A server's open packet that is not the JSON object it should be.
     #[error("malformed open packet")]
     MalformedOpen,
@@ -70,7 +73,9 @@ impl Violation {
     /// How the session ends that this happened to, if it does: a request may be refused and its session go on.
     pub(super) fn close_reason(self, via: Via) -> Option<CloseReason> {
         match self {
-            Self::EmptyPacket | Self::UnknownPacketType => Some(CloseReason::ParseError),
+            Self::EmptyPacket | Self::UnknownPacketType | Self::MalformedPayload => {
+                Some(CloseReason::ParseError)
+            }
             Self::BinaryPayload | Self::ConcurrentPoll | Self::ConcurrentPost => {
                 Some(CloseReason::TransportError)
             }
@@ -155,7 +160,9 @@ impl From<Violation> for Answer {
             Violation::PayloadTooLarge => Self::bare(413, ""),
             Violation::BadMethod => Self::bare(500, ""),
             // The post itself was well-formed; its session is gone by the time the client hears of it.
-            Violation::EmptyPacket | Violation::UnknownPacketType => Self::bare(200, "ok"),
+            Violation::EmptyPacket | Violation::UnknownPacketType | Violation::MalformedPayload => {
+                Self::bare(200, "ok")
+            }
         }
     }
 }

@@ -5,3 +5,4 @@ mod codec;
 mod heartbeat;
 mod orders;
 mod session;
+mod v3;

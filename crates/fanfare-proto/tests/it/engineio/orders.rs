@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use fanfare_proto::engineio::{
-    ClientOutput, ClientSession, ClientTiming, CloseReason, Message, Output, Packet, Session,
-    Timing, Transport, Transports, Via, Violation,
+    ClientOutput, ClientSession, ClientTiming, CloseReason, Message, Output, Packet, Revision,
+    Session, Timing, Transport, Transports, Via, Violation,
 };
 use proptest::prelude::*;
 
@@ -212,7 +212,7 @@ proptest! {
         calls in proptest::collection::vec(call(), 0..80),
     ) {
         let mut now = Instant::now();
-        let mut session = Session::new(transport, &TIMING, now);
+        let mut session = Session::new(Revision::V4, transport, &TIMING, now);
         let mut seen = Seen::default();
         for call in calls {
             if let Call::Wait(span) = call {
@@ -232,7 +232,7 @@ proptest! {
         calls in proptest::collection::vec(call(), 0..40),
     ) {
         let mut now = Instant::now();
-        let mut session = Session::new(Transport::Polling, &TIMING, now);
+        let mut session = Session::new(Revision::V4, Transport::Polling, &TIMING, now);
         for call in calls {
             if let Call::Wait(span) = call {
                 now += span;

@@ -3,8 +3,8 @@
 use std::{collections::VecDeque, mem, time::Instant};
 
 use fanfare_proto::engineio::{
-    ClientOutput, ClientSession, ClientTiming, CloseReason, Message, Open, Output, Packet, Session,
-    Timing, Transport, Transports, Via, payload,
+    ClientOutput, ClientSession, ClientTiming, CloseReason, Message, Open, Output, Packet,
+    Revision, Session, Timing, Transport, Transports, Via, payload,
 };
 
 use super::wire::{Frame, Refused, ToClient, ToServer, Wire};
@@ -171,7 +171,7 @@ impl Server {
         let mut text = Vec::new();
         open.encode(&mut text);
         let text = String::from_utf8(text).expect("packets are text");
-        self.session = Some(Session::new(transport, &self.timing, now));
+        self.session = Some(Session::new(Revision::V4, transport, &self.timing, now));
         match transport {
             Transport::Polling => wire.send_to_client(ToClient::GetAnswer(Ok(text)), now),
             Transport::WebSocket => {

@@ -4,11 +4,12 @@ mod close;
 mod heartbeat;
 mod memory;
 mod upgrade;
+mod v3;
 
 use std::time::{Duration, Instant};
 
 use fanfare_proto::engineio::{
-    CloseReason, Message, Output, Packet, Session, Timing, Transport, Via, Violation,
+    CloseReason, Message, Output, Packet, Revision, Session, Timing, Transport, Via, Violation,
 };
 
 const TIMING: Timing = Timing {
@@ -26,11 +27,15 @@ struct Fixture {
 
 impl Fixture {
     fn new(transport: Transport) -> Self {
+        Self::speaking(Revision::V4, transport)
+    }
+
+    fn speaking(revision: Revision, transport: Transport) -> Self {
         let start = Instant::now();
         Self {
             start,
             now: start,
-            session: Session::new(transport, &TIMING, start),
+            session: Session::new(revision, transport, &TIMING, start),
         }
     }
 

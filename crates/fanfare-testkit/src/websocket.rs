@@ -187,6 +187,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
+    /// Waits for this text, and nothing before it.
+    ///
+    /// # Panics
+    ///
+    /// If something else comes.
+    pub async fn expect(&mut self, text: &str) {
+        let heard = self.text().await;
+        assert_eq!(heard, text);
+    }
+
     /// Waits for a text message.
     ///
     /// # Panics

@@ -28,6 +28,7 @@ fn config() -> Config {
     );
     Config {
         client: ClientBundle::from_dir(dist).ok(),
+        allow_eio3: true, // clients 2.x are welcome, too
         ..Config::default()
     }
 }

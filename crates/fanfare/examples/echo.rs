@@ -16,6 +16,7 @@ async fn main() -> Result<()> {
     // No cookie is trusted here, so pages of every origin may connect.
     let io = Io::with(Config {
         origins: Origins::Any,
+        allow_eio3: true, // clients 2.x are welcome, too
         ..Config::default()
     });
     io.on("message", |socket: Socket, args: RawArgs| async move {

@@ -159,6 +159,15 @@ impl Refusal {
         })
     }
 
+    /// As clients up to 2.x have it: the data alone, or the message alone.
+    pub(crate) fn to_older_json(&self) -> String {
+        let json = match &self.data {
+            Some(data) => serde_json::to_string(data),
+            None => serde_json::to_string(&self.message),
+        };
+        json.expect("a text and a JSON value are JSON")
+    }
+
     pub(crate) fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a text and a JSON value are JSON")
     }

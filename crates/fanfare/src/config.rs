@@ -25,6 +25,10 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// Which pages may open a connection.
     pub origins: Origins,
+    /// Whether clients up to version 2.x, which speak Engine.IO 3, are served too, and scripts that poll by
+    /// JSONP. For such a client the id of its main socket *is* its session's, which opens the session to whoever
+    /// learns it: show neither to anybody.
+    pub allow_eio3: bool,
     /// The official client's files, served beside Engine.IO; `None` serves none.
     pub client: Option<ClientBundle>,
     /// What happens to a client that reads too slowly.
@@ -46,6 +50,7 @@ impl Default for Config {
             header_timeout: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(5),
             origins: Origins::SameOrigin,
+            allow_eio3: false,
             client: None,
             slow_reader: SlowReader::Disconnect,
             limits: Limits::default(),

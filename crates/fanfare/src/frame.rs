@@ -2,11 +2,10 @@
 
 use std::cell::RefCell;
 
-use bytes::Bytes;
 use fanfare_proto::{
     engineio,
     socketio::{self, AckId, Nsp},
-    websocket::{Frames, OpCode, encode_frame},
+    websocket::{OpCode, encode_frame},
 };
 
 use crate::{
@@ -71,6 +70,13 @@ pub(crate) fn message(text: &[u8]) -> Vec<u8> {
     out
 }
 
+/// An Engine.IO packet that is text already.
+pub(crate) fn text(packet: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(packet.len() + FRAME_BYTES);
+    encode_frame(&mut out, OpCode::Text, &[packet]);
+    out
+}
+
 /// An Engine.IO packet.
 pub(crate) fn engine_packet(packet: &engineio::Packet) -> Vec<u8> {
     let mut out = Vec::new();
@@ -88,37 +94,6 @@ pub(crate) fn engine_packet(packet: &engineio::Packet) -> Vec<u8> {
             let mut text = Vec::new();
             packet.encode_text(&mut text);
             encode_frame(&mut out, OpCode::Text, &[&text]);
-        }
-    }
-    out
-}
-
-/// The polling form of frames: a payload, which has the frames' packets without their headers.
-pub(crate) fn payload(frames: &[Bytes]) -> Vec<u8> {
-    let mut payload = Vec::with_capacity(frames.iter().map(Bytes::len).sum());
-    for (opcode, data) in frames.iter().flat_map(|frames| Frames::new(frames)) {
-        match opcode {
-            OpCode::Text => engineio::payload::push(&mut payload, data),
-            OpCode::Binary => engineio::payload::push_binary(&mut payload, data),
-            OpCode::Continuation | OpCode::Close | OpCode::Ping | OpCode::Pong => {}
-        }
-    }
-    payload
-}
-
-/// The same frames for a client that takes binary messages only as base64.
-pub(crate) fn without_binary(frames: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(frames.len());
-    for (opcode, data) in Frames::new(frames) {
-        match opcode {
-            OpCode::Binary => {
-                let mut text = Vec::new();
-                engineio::payload::push_binary(&mut text, data);
-                encode_frame(&mut out, OpCode::Text, &[&text]);
-            }
-            OpCode::Text | OpCode::Continuation | OpCode::Close | OpCode::Ping | OpCode::Pong => {
-                encode_frame(&mut out, opcode, &[data]);
-            }
         }
     }
     out

@@ -36,6 +36,7 @@ mod book;
 mod broadcast;
 mod clock;
 mod config;
+mod dialect;
 mod emitted;
 pub mod engine;
 mod flusher;

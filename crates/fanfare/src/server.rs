@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     config::Config,
+    dialect::Dialect,
     flusher,
     head::Head,
     metrics::Counters,
@@ -77,6 +78,7 @@ impl Server {
     pub(crate) fn open_session(
         self: &Arc<Self>,
         head: Head,
+        dialect: Dialect,
         opening: Opening,
     ) -> Result<Arc<Session>, TooManyJoining> {
         self.begin_joining(head.remote_addr())?;
@@ -92,6 +94,7 @@ impl Server {
                 shard.clone(),
                 slot,
                 head,
+                dialect,
                 opening,
             ));
             self.sessions.insert(&session);

@@ -19,6 +19,8 @@ pub struct Query {
     pub sid: Result<Option<Sid>, Violation>,
     /// `b64`: the client wants binary messages as base64 on WebSocket too.
     pub base64: bool,
+    /// `j`, its digits: answers are scripts that call this function.
+    pub jsonp: Option<u64>,
 }
 
 /// The revision of the protocol that a client speaks.
@@ -38,6 +40,7 @@ impl Query {
             transport: Err(Violation::UnknownTransport),
             sid: Ok(None),
             base64: false,
+            jsonp: None,
         };
         for (name, value) in Self::pairs(raw) {
             query.set(&name, &value);
@@ -58,6 +61,7 @@ impl Query {
             }
             "sid" => self.sid = parse_sid(value),
             "b64" => self.base64 = !value.is_empty(),
+            "j" => self.jsonp = Some(parse_digits(value)),
             _ => {}
         }
     }
@@ -70,6 +74,12 @@ impl Revision {
             _ => Self::V3,
         }
     }
+}
+
+/// The number that the digits make; 0 if there are none, or too many for any client of ours.
+fn parse_digits(value: &str) -> u64 {
+    let digits: String = value.chars().filter(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or_default()
 }
 
 fn parse_sid(value: &str) -> Result<Option<Sid>, Violation> {

@@ -6,11 +6,12 @@ use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
 use super::{bundle::ClientBundle, origin::Verdict, route::Refused};
+use crate::dialect::Polled;
 
 pub(super) type Ours = Response<Full<Bytes>>;
 
-pub(super) fn payload(body: Vec<u8>) -> Ours {
-    plain(StatusCode::OK, "text/plain; charset=UTF-8", body)
+pub(super) fn payload(polled: Polled) -> Ours {
+    plain(StatusCode::OK, polled.content_type, polled.body)
 }
 
 pub(super) fn ok() -> Ours {
@@ -95,7 +96,9 @@ pub(super) fn refused(refused: &Refused, is_upgrade: bool) -> Ours {
         }
         None if matches!(
             refused,
-            Refused::Violation(Violation::EmptyPacket | Violation::UnknownPacketType)
+            Refused::Violation(
+                Violation::EmptyPacket | Violation::UnknownPacketType | Violation::MalformedPayload
+            )
         ) =>
         {
             ok()

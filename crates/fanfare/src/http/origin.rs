@@ -41,6 +41,14 @@ pub(super) fn judge(headers: &HeaderMap, origins: &Origins) -> Verdict {
     }
 }
 
+/// Whether a browser says that another site's page asks for a script. It sends no `Origin` then, and the page
+/// could read what the script says.
+pub(super) fn is_foreign_script(headers: &HeaderMap) -> bool {
+    headers
+        .get("sec-fetch-site")
+        .is_some_and(|site| matches!(site.as_bytes(), b"cross-site" | b"same-site"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,8 +10,10 @@ use http::{Method, header, request::Parts};
 
 use super::origin::{self, Verdict};
 use crate::{
+    config::Origins,
+    dialect::{BinaryForm, Dialect},
     server::Server,
-    session::{BinaryForm, Session},
+    session::Session,
 };
 
 /// What a request wants of Engine.IO.
@@ -19,13 +21,17 @@ pub(super) enum Route {
     /// The browser asks what it may send.
     Preflight,
     /// A session on polling.
-    Open,
+    Open(Dialect),
     /// What there is for the session.
     Get(Arc<Session>),
     /// Takes packets from the session.
     Post(Arc<Session>),
     /// A session on WebSocket.
-    OpenWebSocket { accept: String, binary: BinaryForm },
+    OpenWebSocket {
+        accept: String,
+        dialect: Dialect,
+        binary: BinaryForm,
+    },
     /// The session moves to WebSocket.
     Upgrade {
         accept: String,
@@ -77,7 +83,7 @@ pub(super) fn route(server: &Server, parts: &Parts, verdict: &Verdict) -> Result
     if parts.method == Method::OPTIONS && matches!(verdict, Verdict::Foreign(_)) {
         return Ok(Route::Preflight);
     }
-    let query = Query::parse(parts.uri.query().unwrap_or_default());
+    let query = query(server, parts)?;
     let transport = query.transport?;
     let session = match query.sid? {
         Some(sid) => Some(server.sessions.find(&sid).ok_or(Violation::UnknownSid)?),
@@ -87,7 +93,9 @@ pub(super) fn route(server: &Server, parts: &Parts, verdict: &Verdict) -> Result
         return route_upgrade(server, parts, &query, transport, session);
     }
     match session {
-        Some(_) if query.revision != Revision::V4 => Err(Violation::ProtocolMismatch.into()),
+        Some(session) if session.dialect.revision != query.revision => {
+            Err(Violation::ProtocolMismatch.into())
+        }
         Some(session) if session.transport() == transport => match parts.method {
             Method::GET => Ok(Route::Get(session)),
             Method::POST => Ok(Route::Post(session)),
@@ -96,9 +104,30 @@ pub(super) fn route(server: &Server, parts: &Parts, verdict: &Verdict) -> Result
         Some(_) => Err(Violation::TransportMismatch.into()),
         None if parts.method != Method::GET => Err(Violation::BadHandshakeMethod.into()),
         None if transport == Transport::WebSocket => Err(Violation::BadRequest.into()),
-        None if query.revision != Revision::V4 => Err(Violation::UnsupportedProtocol.into()),
+        None if !is_spoken(server, query.revision) => Err(Violation::UnsupportedProtocol.into()),
         None if server.is_closing() => Err(Refused::Closing),
-        None => Ok(Route::Open),
+        None => Ok(Route::Open(Dialect::of(&query))),
+    }
+}
+
+/// What the query asks for; scripts that call a function only where older clients may.
+fn query(server: &Server, parts: &Parts) -> Result<Query, Refused> {
+    let mut query = Query::parse(parts.uri.query().unwrap_or_default());
+    if query.jsonp.is_some() {
+        if !server.config.allow_eio3 {
+            query.jsonp = None;
+        } else if server.config.origins != Origins::Any && origin::is_foreign_script(&parts.headers)
+        {
+            return Err(refused_origin(parts));
+        }
+    }
+    Ok(query)
+}
+
+fn is_spoken(server: &Server, revision: Revision) -> bool {
+    match revision {
+        Revision::V3 => server.config.allow_eio3,
+        Revision::V4 => true,
     }
 }
 
@@ -109,11 +138,14 @@ fn route_upgrade(
     transport: Transport,
     session: Option<Arc<Session>>,
 ) -> Result<Route, Refused> {
-    if session.is_none() && query.revision != Revision::V4 {
-        return Err(Violation::UnsupportedProtocol.into());
-    }
-    if session.is_some() && query.revision != Revision::V4 {
-        return Err(Violation::ProtocolMismatch.into());
+    match &session {
+        None if !is_spoken(server, query.revision) => {
+            return Err(Violation::UnsupportedProtocol.into());
+        }
+        Some(session) if session.dialect.revision != query.revision => {
+            return Err(Violation::ProtocolMismatch.into());
+        }
+        None | Some(_) => {}
     }
     if parts.method != Method::GET {
         return Err(Refused::Handshake("Invalid HTTP method".to_owned()));
@@ -125,11 +157,7 @@ fn route_upgrade(
             .and_then(|value| value.to_str().ok())
     };
     let accept = check_upgrade(text).map_err(|wrong| Refused::Handshake(wrong.to_string()))?;
-    let binary = if query.base64 {
-        BinaryForm::Base64
-    } else {
-        BinaryForm::Frames
-    };
+    let binary = Dialect::binary_form(query.revision, query.base64);
     match (transport, session) {
         (Transport::Polling, _) => Ok(Route::CloseWebSocket { accept }),
         (Transport::WebSocket, Some(session)) => Ok(Route::Upgrade {
@@ -138,7 +166,11 @@ fn route_upgrade(
             binary,
         }),
         (Transport::WebSocket, None) if server.is_closing() => Err(Refused::Closing),
-        (Transport::WebSocket, None) => Ok(Route::OpenWebSocket { accept, binary }),
+        (Transport::WebSocket, None) => Ok(Route::OpenWebSocket {
+            accept,
+            dialect: Dialect::of(query),
+            binary,
+        }),
     }
 }
 

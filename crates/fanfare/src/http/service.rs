@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use fanfare_proto::engineio::{Open, Packet, Transport};
+use fanfare_proto::engineio::{Open, Transport};
 use http::{Request, Response, header, request::Parts};
 use tower::{Layer, Service};
 
@@ -128,12 +128,22 @@ where
 {
     match route {
         Route::Preflight => answer::preflight(),
-        Route::Open => match io.server().open_session(head(io, parts), Opening::Polling) {
-            Ok(session) => answer::payload(open_packet(&session, Transport::Polling)),
-            Err(_) => answer::too_many(),
-        },
+        Route::Open(dialect) => {
+            let opened = io
+                .server()
+                .open_session(head(io, parts), dialect, Opening::Polling);
+            match opened {
+                Ok(session) => {
+                    let open = open_frame(&session, Transport::Polling);
+                    let polled = dialect.encode_payload(&[open.into()]);
+                    session.welcome();
+                    answer::payload(polled)
+                }
+                Err(_) => answer::too_many(),
+            }
+        }
         Route::Get(session) => match polling::get(session).await {
-            Ok(payload) => answer::payload(payload),
+            Ok(polled) => answer::payload(polled),
             Err(violation) => answer::refused(&Refused::Violation(violation), false),
         },
         Route::Post(session) => {
@@ -144,20 +154,19 @@ where
                 Err(violation) => answer::refused(&Refused::Violation(violation), false),
             }
         }
-        Route::OpenWebSocket { accept, binary } => {
-            let Ok(session) = io
-                .server()
-                .open_session(head(io, parts), Opening::WebSocket(binary))
+        Route::OpenWebSocket {
+            accept,
+            dialect,
+            binary,
+        } => {
+            let Ok(session) =
+                io.server()
+                    .open_session(head(io, parts), dialect, Opening::WebSocket(binary))
             else {
                 return answer::too_many();
             };
-            let open = Packet::decode_text(&String::from_utf8_lossy(&open_packet(
-                &session,
-                Transport::WebSocket,
-            )));
-            session.send(&frame::engine_packet(
-                &open.expect("our own open packet is one"),
-            ));
+            session.send(&open_frame(&session, Transport::WebSocket));
+            session.welcome();
             switch(io, parts, &accept, Purpose::Session(session))
         }
         Route::Upgrade {
@@ -177,7 +186,8 @@ fn head(io: &Io, parts: &Parts) -> Head {
     Head::new(parts, remote, io.config().limits.max_header_bytes)
 }
 
-fn open_packet(session: &Session, transport: Transport) -> Vec<u8> {
+/// The open packet, as a frame.
+fn open_frame(session: &Session, transport: Transport) -> Vec<u8> {
     let config = &session.server.config;
     let mut packet = Vec::new();
     let open = Open {
@@ -188,7 +198,7 @@ fn open_packet(session: &Session, transport: Transport) -> Vec<u8> {
         max_payload: config.limits.proto.max_payload_bytes,
     };
     open.encode(&mut packet);
-    packet
+    frame::text(&packet)
 }
 
 /// Answers that the connection is a WebSocket now, and serves it as one.

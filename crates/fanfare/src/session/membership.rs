@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use fanfare_proto::{
-    engineio::CloseReason,
+    engineio::{CloseReason, Revision},
     socketio::{self, Nsp},
 };
 use tracing::debug;
@@ -15,7 +15,7 @@ use crate::{
     inbox::{self, Item, Place},
     namespace::Namespace,
     reason::DisconnectReason,
-    socket::Socket,
+    socket::{Socket, SocketId},
 };
 
 impl Session {
@@ -62,13 +62,16 @@ impl Session {
                 Ok(admission) => admission,
                 Err(refusal) => {
                     state.entries.swap_remove(at);
-                    steps.push(Step::Send(refused(&namespace.nsp, &refusal)));
+                    steps.push(Step::Send(self.refused(&namespace.nsp, &refusal)));
                     return None;
                 }
             };
-            let id = self.server.new_socket_id();
+            let id = self.new_socket_id(&namespace.nsp);
             let socket = Socket::new(id, self.clone(), namespace.clone(), admission, auth);
-            wake = namespace.join(&socket, &connected(&namespace.nsp, &socket));
+            wake = namespace.join(&socket, &self.connected(&namespace.nsp, id));
+            if let Some(room) = self.older_id(&namespace.nsp) {
+                socket.join(room);
+            }
             state.join_by = None;
             state.entries[at].stage = Stage::Joined(socket.clone());
             socket.inbox().push(Item::Connect, socket.max_inbox_bytes());
@@ -81,6 +84,44 @@ impl Session {
             namespace.greet(&socket);
             inbox::serve(&socket, place);
         }
+    }
+
+    /// To a client of an older protocol its session's id is the main socket's.
+    fn new_socket_id(&self, nsp: &Nsp) -> SocketId {
+        let own = match self.dialect.revision {
+            Revision::V3 if nsp.is_main() => SocketId::parse(self.sid.as_str()),
+            Revision::V3 | Revision::V4 => None,
+        };
+        own.unwrap_or_else(|| self.server.new_socket_id())
+    }
+
+    /// What a client of an older protocol takes for the id of a socket that is not in the main namespace.
+    fn older_id(&self, nsp: &Nsp) -> Option<String> {
+        match self.dialect.revision {
+            Revision::V3 if !nsp.is_main() => {
+                Some(format!("{}#{}", nsp.as_str(), self.sid.as_str()))
+            }
+            Revision::V3 | Revision::V4 => None,
+        }
+    }
+
+    fn connected(&self, nsp: &Nsp, id: SocketId) -> Vec<u8> {
+        let data = match self.dialect.revision {
+            Revision::V3 => None,
+            Revision::V4 => Some(format!(r#"{{"sid":"{id}"}}"#)),
+        };
+        let nsp = nsp.clone();
+        frame::packet(&socketio::Packet::Connect { nsp, data })
+    }
+
+    /// Tells the client that it may not join, and why.
+    pub(super) fn refused(&self, nsp: &Nsp, refusal: &Refusal) -> Vec<u8> {
+        let data = Some(match self.dialect.revision {
+            Revision::V3 => refusal.to_older_json(),
+            Revision::V4 => refusal.to_json(),
+        });
+        let nsp = nsp.clone();
+        frame::packet(&socketio::Packet::ConnectError { nsp, data })
     }
 
     pub(super) fn end_joining(&self) {
@@ -181,19 +222,4 @@ impl Session {
 pub(super) fn leave(socket: Socket, reason: DisconnectReason, steps: &mut Steps) {
     socket.namespace().leave(&socket);
     steps.push(Step::Left(socket, reason));
-}
-
-fn connected(nsp: &Nsp, socket: &Socket) -> Vec<u8> {
-    let data = Some(format!(r#"{{"sid":"{}"}}"#, socket.id()));
-    frame::packet(&socketio::Packet::Connect {
-        nsp: nsp.clone(),
-        data,
-    })
-}
-
-pub(super) fn refused(nsp: &Nsp, refusal: &Refusal) -> Vec<u8> {
-    frame::packet(&socketio::Packet::ConnectError {
-        nsp: nsp.clone(),
-        data: Some(refusal.to_json()),
-    })
 }

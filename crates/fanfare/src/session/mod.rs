@@ -29,7 +29,9 @@ use tracing::debug;
 
 use crate::{
     args::RawArgs,
-    clock, engine, frame,
+    clock,
+    dialect::{BinaryForm, Dialect},
+    engine, frame,
     head::Head,
     inbox::{self, Place},
     namespace::Namespace,
@@ -47,6 +49,7 @@ pub(crate) struct Session {
     pub(crate) shard: Arc<Shard>,
     pub(crate) slot: SlotId,
     pub(crate) head: Head,
+    pub(crate) dialect: Dialect,
     state: Mutex<State>,
     out: Mutex<Outbox>,
     /// Tells the session's task to look after the outbox, the inbox, or its end.
@@ -66,15 +69,6 @@ pub(crate) struct Session {
 pub(crate) enum Opening {
     Polling,
     WebSocket(BinaryForm),
-}
-
-/// How a client wants binary messages on WebSocket.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum BinaryForm {
-    /// As binary frames.
-    Frames,
-    /// As base64 in text frames, because it asked so by `b64`.
-    Base64,
 }
 
 struct State {
@@ -134,6 +128,7 @@ impl Session {
         shard: Arc<Shard>,
         slot: SlotId,
         head: Head,
+        dialect: Dialect,
         opening: Opening,
     ) -> Self {
         let now = clock::now();
@@ -142,7 +137,7 @@ impl Session {
             Opening::Polling => (Transport::Polling, Sink::Polling(None), None),
             Opening::WebSocket(binary) => (Transport::WebSocket, Sink::Task, Some(binary)),
         };
-        let machine = engineio::Session::new(transport, &config.timing(), now);
+        let machine = engineio::Session::new(dialect.revision, transport, &config.timing(), now);
         let state = State {
             machine,
             assembly: Assembly::new(&config.limits.proto),
@@ -159,6 +154,7 @@ impl Session {
             shard,
             slot,
             head,
+            dialect,
             state: Mutex::new(state),
             out: Mutex::new(Outbox::new(sink)),
             wake: Notify::new(),
@@ -265,7 +261,7 @@ impl Session {
                 if let Some(to) = self.outbox().take_poll() {
                     let frames = payload
                         .split('\u{1e}')
-                        .map(|packet| engine_frame(packet).into())
+                        .map(|packet| frame::text(packet.as_bytes()).into())
                         .collect();
                     // The request may be gone already.
                     let _ = to.send(frames);
@@ -348,14 +344,4 @@ impl Entry {
     fn is_joined(&self, nsp: &Nsp) -> bool {
         self.namespace.nsp == *nsp && matches!(self.stage, Stage::Joined(_))
     }
-}
-
-fn engine_frame(packet: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    fanfare_proto::websocket::encode_frame(
-        &mut out,
-        fanfare_proto::websocket::OpCode::Text,
-        &[packet.as_bytes()],
-    );
-    out
 }

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use fanfare_proto::{
-    engineio::{self},
+    engineio::{self, Query, Revision},
     socketio::{self, Assembled, Nsp},
 };
 use tracing::{debug, trace};
 
-use super::{
-    Entry, Session, Stage, State, Step, Steps,
-    membership::{leave, refused},
+use super::{Entry, Session, Stage, State, Step, Steps, membership::leave};
+use crate::{
+    admission::Refusal, args::RawArgs, clock, frame, inbox::Item, reason::DisconnectReason,
 };
-use crate::{admission::Refusal, args::RawArgs, clock, inbox::Item, reason::DisconnectReason};
 
 impl Session {
     pub(super) fn handle_message(
@@ -48,9 +47,13 @@ impl Session {
     ) -> Result<(), socketio::Violation> {
         trace!(sid = ?self.sid, nsp = packet.nsp().as_str(), "a packet came in");
         match packet {
-            socketio::Packet::Connect { nsp, data } => {
-                self.handle_connect(state, &nsp, data, steps)
-            }
+            socketio::Packet::Connect { nsp, data } => match self.dialect.revision {
+                Revision::V3 => {
+                    let (nsp, auth) = split_query(&nsp);
+                    self.handle_connect(state, &nsp, auth, steps)
+                }
+                Revision::V4 => self.handle_connect(state, &nsp, data, steps),
+            },
             socketio::Packet::Disconnect { nsp } => {
                 let at = state.entries.iter().position(|entry| entry.is_joined(&nsp));
                 let entry = state
@@ -106,6 +109,16 @@ impl Session {
         }
     }
 
+    /// A client of an older protocol is in the main namespace without asking.
+    pub(crate) fn welcome(self: &Arc<Self>) {
+        if self.dialect.revision == Revision::V3 && self.server.config.engine.is_none() {
+            self.update(|state, steps| {
+                // It is in no namespace yet, so that nothing can be wrong with it.
+                let _ = self.handle_connect(state, &Nsp::main(), None, steps);
+            });
+        }
+    }
+
     fn handle_connect(
         self: &Arc<Self>,
         state: &mut State,
@@ -134,9 +147,32 @@ impl Session {
                 steps.push(Step::Admit(namespace, auth.map(Into::into)));
                 return Ok(());
             }
-            None => Refusal::new("Invalid namespace"),
+            None => {
+                steps.push(Step::Send(unknown_namespace(nsp)));
+                return Ok(());
+            }
         };
-        steps.push(Step::Send(refused(nsp, &refusal)));
+        steps.push(Step::Send(self.refused(nsp, &refusal)));
         Ok(())
     }
+}
+
+/// Protocol 4 has no auth payload; a query behind the namespace's name is its place.
+fn split_query(nsp: &Nsp) -> (Nsp, Option<String>) {
+    let Some((name, query)) = nsp.as_str().split_once('?') else {
+        return (nsp.clone(), None);
+    };
+    let pairs =
+        Query::pairs(query).map(|(key, value)| (key.into_owned(), value.into_owned().into()));
+    let auth = serde_json::Value::Object(pairs.collect());
+    // What is before the mark was part of a valid name.
+    let nsp = Nsp::parse(name).unwrap_or_else(|_| nsp.clone());
+    (nsp, Some(auth.to_string()))
+}
+
+/// The same in both protocols.
+fn unknown_namespace(nsp: &Nsp) -> Vec<u8> {
+    let data = Some(Refusal::new("Invalid namespace").to_json());
+    let nsp = nsp.clone();
+    frame::packet(&socketio::Packet::ConnectError { nsp, data })
 }

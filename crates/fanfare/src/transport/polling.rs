@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fanfare_proto::engineio::{Packet, Transport, Via, Violation, payload};
+use fanfare_proto::engineio::{Packet, Transport, Via, Violation};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use crate::{frame, session::Session};
+use crate::{dialect::Polled, session::Session};
 
-/// Waits until there is something to send. The answer's body.
+/// Waits until there is something to send.
 ///
 /// # Errors
 ///
@@ -18,7 +18,8 @@ use crate::{frame, session::Session};
 /// # Cancel safety
 ///
 /// Dropping it tells the session that its client has gone.
-pub(crate) async fn get(session: Arc<Session>) -> Result<Vec<u8>, Violation> {
+pub(crate) async fn get(session: Arc<Session>) -> Result<Polled, Violation> {
+    let dialect = session.dialect;
     let frames = session.handle_poll()?;
     let mut pending = Pending {
         session: Some(session),
@@ -26,7 +27,7 @@ pub(crate) async fn get(session: Arc<Session>) -> Result<Vec<u8>, Violation> {
     let frames = frames.await;
     pending.session = None;
     frames
-        .map(|frames| frame::payload(&frames))
+        .map(|frames| dialect.encode_payload(&frames))
         .map_err(|_| Violation::UnknownSid)
 }
 
@@ -65,7 +66,7 @@ where
     let mut reading = Reading {
         session: Some(session.clone()),
     };
-    if is_binary {
+    if is_binary && !session.dialect.takes_binary_payloads() {
         session.handle_violation(Via::Polling, Violation::BinaryPayload);
         return Err(Violation::BinaryPayload);
     }
@@ -84,7 +85,12 @@ where
         // The drop guard tells the session.
         Err(_) => return Err(Violation::BadRequest),
     };
-    for packet in payload::decode(&String::from_utf8_lossy(&body)) {
+    if session.dialect.is_absent(&body) {
+        reading.session = None;
+        session.handle_post_end();
+        return Ok(());
+    }
+    for packet in session.dialect.decode_payload(body, is_binary) {
         match packet {
             Ok(packet) => handle(&session, packet).await,
             Err(violation) => {

@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use fanfare_proto::{
-    engineio::{CloseReason, Packet, Transport, Via},
+    engineio::{CloseReason, Packet, Transport, Via, Violation},
     websocket::{CloseFrame, Message, OpCode, Reader, Role, encode_frame},
 };
 use hyper::upgrade::{Parts, Upgraded};
@@ -26,8 +26,10 @@ use tokio::{
 };
 
 use crate::{
-    clock, frame,
-    session::{BinaryForm, ProbeCommand, Session},
+    clock,
+    dialect::{self, BinaryForm},
+    frame,
+    session::{ProbeCommand, Session},
 };
 
 /// What a WebSocket has been opened for.
@@ -51,7 +53,9 @@ pub(crate) async fn run(upgraded: Upgraded, purpose: Purpose) {
             let tasks = link.session.server.tasks.clone();
             match link.session.binary() {
                 BinaryForm::Frames => tasks.spawn(serve_tcp(link)),
-                BinaryForm::Base64 => tasks.spawn(async move { serve_stream(&mut link).await }),
+                BinaryForm::Base64 | BinaryForm::TypedFrames | BinaryForm::TypedBase64 => {
+                    tasks.spawn(async move { serve_stream(&mut link).await })
+                }
             };
         }
         Err(upgraded) => {
@@ -386,10 +390,7 @@ async fn write_all(
             continue;
         }
         for frames in frames {
-            let frames = match session.binary() {
-                BinaryForm::Frames => frames,
-                BinaryForm::Base64 => frame::without_binary(&frames).into(),
-            };
+            let frames = dialect::in_form(frames, session.binary());
             output.write_all(&frames).await?;
         }
         output.flush().await?;
@@ -455,11 +456,8 @@ fn feed(
 
 fn handle(session: &Arc<Session>, via: Via, message: Message) -> ControlFlow<Ending> {
     match message {
-        Message::Text(text) => match Packet::decode_text(&text) {
-            Ok(packet) => session.handle_packet(via, packet),
-            Err(violation) => session.handle_violation(via, violation),
-        },
-        Message::Binary(data) => session.handle_packet(via, Packet::decode_binary(data)),
+        Message::Text(text) => handle_packet(session, via, session.dialect.decode_text(&text)),
+        Message::Binary(data) => handle_packet(session, via, session.dialect.decode_binary(data)),
         Message::Ping(data) => {
             if via == Via::WebSocket {
                 let mut pong = Vec::new();
@@ -478,6 +476,13 @@ fn handle(session: &Arc<Session>, via: Via, message: Message) -> ControlFlow<End
         }
     }
     ControlFlow::Continue(())
+}
+
+fn handle_packet(session: &Arc<Session>, via: Via, packet: Result<Packet, Violation>) {
+    match packet {
+        Ok(packet) => session.handle_packet(via, packet),
+        Err(violation) => session.handle_violation(via, violation),
+    }
 }
 
 /// Says goodbye, if the stream takes it at once.

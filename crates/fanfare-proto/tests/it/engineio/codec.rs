@@ -180,6 +180,7 @@ fn a_query_tells_revision_transport_and_sid() {
         transport: Ok(Transport::Polling),
         sid: Ok(Some(sid)),
         base64: false,
+        jsonp: None,
     };
     assert_eq!(query, expected);
 }
@@ -191,6 +192,7 @@ fn an_empty_query_names_nothing() {
         transport: Err(Violation::UnknownTransport),
         sid: Ok(None),
         base64: false,
+        jsonp: None,
     };
     assert_eq!(Query::parse(""), expected);
     assert_eq!(Query::parse("EIO=&transport=&sid=&b64="), expected);
@@ -237,6 +239,16 @@ fn any_b64_that_is_not_empty_asks_for_base64() {
     assert!(Query::parse("b64=1").base64);
     assert!(Query::parse("b64=0").base64);
     assert!(!Query::parse("b64=1&b64=").base64);
+}
+
+#[test]
+fn the_digits_of_j_name_a_function() {
+    let jsonp = |query: &str| Query::parse(query).jsonp;
+    assert_eq!(jsonp("EIO=3"), None);
+    for (value, number) in [("0", 0), ("17", 17), ("1);alert(2", 12), ("", 0), ("x", 0)] {
+        assert_eq!(jsonp(&format!("j={value}")), Some(number), "{value}");
+    }
+    assert_eq!(jsonp(&format!("j={}", "9".repeat(30))), Some(0));
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod limits;
 mod memory;
 mod mounted;
 mod namespaces;
+mod older;
 mod order;
 mod reports;
 mod rooms;

@@ -1,6 +1,6 @@
 //! The official client 4.x against the examples.
 
-import { testClient } from "./client3and4.mjs";
+import { testClient } from "./client.mjs";
 import { Client } from "./lib/client.mjs";
 
 testClient(Client);

@@ -1,6 +1,7 @@
 //! The official client, of whichever version, and everything that it has heard.
 
 import { io } from "socket.io-client";
+import io2 from "socket.io-client2";
 import { io as io3 } from "socket.io-client3";
 import { Watched, within } from "./deadline.mjs";
 
@@ -15,6 +16,8 @@ export const WAYS = {
 export class Client extends Watched {
   /** What the library exports to connect with. */
   static io = io;
+  /** The events by which a socket says that it could not connect, or may not. */
+  static failures = ["connect_error"];
 
   /** Every event with its arguments, in order of arrival. */
   events = [];
@@ -28,10 +31,12 @@ export class Client extends Watched {
   constructor(t, socket) {
     super();
     this.socket = socket;
-    this.socket.onAny((...event) => this.#note(() => this.events.push(event)));
+    this.listen((...event) => this.#note(() => this.events.push(event)));
     this.socket.on("connect", () => this.#note(() => (this.connects += 1)));
     this.socket.on("disconnect", (reason) => this.#note(() => this.disconnects.push(reason)));
-    this.socket.on("connect_error", (error) => this.#note(() => this.errors.push(error)));
+    for (const name of this.constructor.failures) {
+      this.socket.on(name, (error) => this.#note(() => this.errors.push(error.message === undefined ? Error(error) : error)));
+    }
     this.socket.io.on("open", () => this.socket.io.engine.on("upgrade", () => this.changed()));
     t.after(() => this.socket.disconnect());
   }
@@ -46,6 +51,11 @@ export class Client extends Watched {
     const client = this.open(t, url, options);
     await client.arrival();
     return client;
+  }
+
+  /** Calls back with each event and its arguments. */
+  listen(callback) {
+    this.socket.onAny(callback);
   }
 
   /** The name of the transport in use. */
@@ -108,4 +118,18 @@ export class Client extends Watched {
 /** The same of client 3.x. */
 export class Client3 extends Client {
   static io = io3;
+}
+
+/** The same of client 2.x, which has no listener for every event, and calls the server's refusal an error. */
+export class Client2 extends Client {
+  static io = io2;
+  static failures = ["connect_error", "error"];
+
+  listen(callback) {
+    const onevent = this.socket.onevent;
+    this.socket.onevent = function (packet) {
+      callback(...packet.data);
+      onevent.call(this, packet);
+    };
+  }
 }

@@ -85,6 +85,8 @@ fn config(args: &Serve) -> Config {
     };
     Config {
         origins,
+        // Clients 2.x are welcome. No socket's id is ever told to another.
+        allow_eio3: true,
         client: pages::client(),
         connect_timeout: Duration::from_secs(10),
         limits: Limits {

@@ -1,4 +1,4 @@
-//! What clients 3.x and 4.x are both held to against the examples, over polling, over WebSocket and through the upgrade.
+//! What clients 2.x, 3.x and 4.x are all held to against the examples, over polling, over WebSocket and through the upgrade.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -47,6 +47,7 @@ export function testClient(Client) {
       test("who comes back after leaving is counted again", async (t) => {
         const { url } = await startExample(t, "count");
         const [stays, returns] = [await Client.connected(t, url, options), await Client.connected(t, url, options)];
+        await stays.hears("user count", 2);
         const first = returns.socket.id;
         returns.socket.disconnect();
         await stays.hears("user count", 1);

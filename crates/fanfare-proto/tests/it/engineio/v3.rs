@@ -62,7 +62,7 @@ fn a_payload_ends_at_what_is_none() {
     ] {
         check(body, std::slice::from_ref(&malformed));
     }
-    check("2:4a3", &[Ok(text("a")), malformed.clone()]);
+    check("2:4a3", &[Ok(text("a")), malformed]);
     check(
         "2:4a1:x1:2",
         &[Ok(text("a")), Err(Violation::UnknownPacketType)],

@@ -11,13 +11,15 @@ use crate::{
     socket::Socket,
 };
 
-/// What can be registered for an event: a function of the socket, the event's arguments (one by
-/// serde, several as [`Args`](crate::Args), or [`RawArgs`]) and, if it answers, an [`Ack`].
+/// What can be registered for an event: a function of the socket; then, if it takes any, the
+/// event's arguments (one by serde, several as [`Args`](crate::Args), or [`RawArgs`]); then, if it
+/// answers, an [`Ack`].
 ///
 /// ```
 /// # use fanfare::{Ack, Args, Io, Socket};
 /// # let io = Io::new();
 /// io.on("refresh", |socket: Socket| async move { socket.emit("fresh", true); });
+/// io.on("time", |_: Socket, ack: Ack| async move { ack.send("noon"); });
 /// io.on("say", |socket: Socket, text: String| async move { socket.broadcast().emit("said", text); });
 /// io.on("add", |_: Socket, Args((a, b)): Args<(i64, i64)>, ack: Ack| async move { ack.send(a + b); });
 /// ```
@@ -48,6 +50,16 @@ where
 {
     fn call(&self, socket: Socket, args: &RawArgs, _ack: Ack) -> Result<BoxFuture<()>, ArgsError> {
         Ok(Box::pin(self(socket, args.read()?)))
+    }
+}
+
+impl<F, R> EventHandler<fn(Ack)> for F
+where
+    F: Fn(Socket, Ack) -> R + Send + Sync + 'static,
+    R: Future<Output = ()> + Send + 'static,
+{
+    fn call(&self, socket: Socket, _args: &RawArgs, ack: Ack) -> Result<BoxFuture<()>, ArgsError> {
+        Ok(Box::pin(self(socket, ack)))
     }
 }
 

@@ -72,6 +72,26 @@ async fn handlers_take_arguments_of_their_own_types() {
 }
 
 #[tokio::test]
+async fn a_handler_may_answer_without_looking_at_arguments() {
+    async fn named(_: Socket, ack: Ack) {
+        ack.send("by name");
+    }
+
+    let server = Server::start().await;
+    server.io.on("time", |socket: Socket, ack: Ack| async move {
+        ack.send(socket.nsp());
+    });
+    server.io.on("named", named);
+    let mut client = server.client().await;
+    client.send(r#"421["time"]"#).await;
+    client.expect(r#"431["/"]"#).await;
+    client.send(r#"422["time",{"any":"thing"},5]"#).await;
+    client.expect(r#"432["/"]"#).await;
+    client.send(r#"423["named"]"#).await;
+    client.expect(r#"433["by name"]"#).await;
+}
+
+#[tokio::test]
 async fn arguments_of_another_type_are_answered_by_what_was_expected() {
     let server = Server::start().await;
     let (pen, notes) = notes();

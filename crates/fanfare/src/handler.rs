@@ -82,6 +82,7 @@ pub(crate) type OnDisconnect =
     Arc<dyn Fn(Io, Socket, DisconnectReason) -> BoxFuture<()> + Send + Sync>;
 pub(crate) type OnEvent =
     Arc<dyn Fn(Socket, &RawArgs, Ack) -> Result<BoxFuture<()>, ArgsError> + Send + Sync>;
+pub(crate) type OnAny = Arc<dyn Fn(Socket, &str, &RawArgs) -> BoxFuture<()> + Send + Sync>;
 pub(crate) type OnAdmit =
     Arc<dyn Fn(Handshake) -> BoxFuture<Result<Admission, Refusal>> + Send + Sync>;
 
@@ -91,5 +92,7 @@ pub(crate) struct Handlers {
     pub(crate) admit: Option<OnAdmit>,
     pub(crate) connect: Vec<OnConnect>,
     pub(crate) disconnect: Vec<OnDisconnect>,
+    /// Called for every event, before `events`.
+    pub(crate) any: Vec<OnAny>,
     pub(crate) events: std::collections::HashMap<String, Vec<OnEvent>>,
 }

@@ -195,13 +195,26 @@ fn handle_event(
     args: RawArgs,
     id: Option<AckId>,
 ) -> Option<BoxFuture<()>> {
-    let handlers = socket.handlers(|handlers| handlers.events.get(event).cloned())?;
+    let (any, handlers) = socket.handlers(|handlers| {
+        let own = handlers.events.get(event).cloned();
+        (handlers.any.clone(), own.unwrap_or_default())
+    });
     let ack = Ack::new(socket, id);
-    if let [only] = &handlers[..] {
-        return call(only, socket, event, &args, &ack);
+    match (&any[..], &handlers[..]) {
+        ([], []) => return None,
+        ([], [only]) => return call(only, socket, event, &args, &ack),
+        _ => {}
     }
     let (socket, event) = (socket.clone(), Box::<str>::from(event));
     Some(Box::pin(async move {
+        for on_any in any {
+            if caught(|| on_any(socket.clone(), &event, &args))
+                .await
+                .is_err()
+            {
+                error!(nsp = socket.nsp(), id = %socket.id(), event, "a handler of all events panicked");
+            }
+        }
         for handler in handlers {
             if let Some(handling) = call(&handler, &socket, &event, &args, &ack) {
                 handling.await;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     admission::{Admission, Handshake, Refusal},
-    args::IntoArgs,
+    args::{IntoArgs, RawArgs},
     book::Count,
     broadcast::{Broadcast, Select},
     config::Config,
@@ -134,6 +134,29 @@ impl Io {
                 .or_default()
                 .push(Arc::new(handler));
         });
+    }
+
+    /// Calls `handler` for every event of a socket of the namespace, with its name and arguments,
+    /// whether or not somebody handles it. The event's own handlers wait for it.
+    ///
+    /// A client's answers are no events. A handler that panics costs nobody anything.
+    ///
+    /// ```
+    /// # let io = fanfare::Io::new();
+    /// io.on_any(|socket, event, args| async move {
+    ///     println!("{} says {event}: {}", socket.id(), args.json);
+    /// });
+    /// ```
+    pub fn on_any<F, R>(&self, handler: F)
+    where
+        F: Fn(Socket, String, RawArgs) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let handler = move |socket, event: &str, args: &RawArgs| -> BoxFuture<()> {
+            Box::pin(handler(socket, event.to_owned(), args.clone()))
+        };
+        self.namespace
+            .change_handlers(|handlers| handlers.any.push(Arc::new(handler)));
     }
 
     /// Sends an event to everyone in the namespace.

@@ -1,11 +1,12 @@
 //! Event handlers: their arguments, their order, their mistakes.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use fanfare::{
     Ack, Args, Config, EmitError, RawArgs, Socket,
     engine::{EngineHandler, Message},
 };
+use fanfare_testkit::within;
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Semaphore, task::yield_now};
 
@@ -13,6 +14,9 @@ use crate::{
     notes::notes,
     server::{self, Server},
 };
+
+/// Longer than any test waits: an answer by this patience is none.
+const FOREVER: Duration = Duration::from_secs(3600);
 
 #[derive(Deserialize, Serialize)]
 struct Point {
@@ -155,6 +159,64 @@ async fn all_handlers_of_an_event_are_called_one_after_the_other() {
         }
         client.expect(&format!(r#"43{n}["first"]"#)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_of_all_events_sees_each_before_its_own_handlers_do() {
+    let server = Server::start().await;
+    let (pen, mut notes) = notes();
+    let (first, second, own) = (pen.clone(), pen.clone(), pen);
+    server.io.on("say", move |_: Socket, text: String| {
+        own.note(format!("own {text}"));
+        async {}
+    });
+    server.io.on_any(move |_, event, args| {
+        let pen = first.clone();
+        async move {
+            yield_now().await;
+            pen.note(format!("first {event} {}", args.json));
+        }
+    });
+    server.io.on_any(move |_, event, args| {
+        second.note(format!("second {event} {}", args.attachments.len()));
+        async {}
+    });
+    let mut client = server.client().await;
+    let answer = server.io.sockets()[0].emit_with_ack::<u8, _>("ask", 1, FOREVER);
+    client.expect(r#"420["ask",1]"#).await;
+    client.send("430[1]").await;
+    client.send(r#"42["say","a",1]"#).await;
+    client
+        .send(r#"451-7["nobody's",{"_placeholder":true,"num":0}]"#)
+        .await;
+    client.send_binary(&[1]).await;
+    client.send(r#"42["say",2]"#).await;
+    client.send(r#"42["say","b"]"#).await;
+    let placeholder = r#"first nobody's {"_placeholder":true,"num":0}"#;
+    notes
+        .expect(&[r#"first say "a",1"#, "second say 0", "own a"])
+        .await;
+    notes.expect(&[placeholder, "second nobody's 1"]).await;
+    notes.expect(&["first say 2", "second say 0"]).await;
+    notes
+        .expect(&[r#"first say "b""#, "second say 0", "own b"])
+        .await;
+    assert_eq!(within("an answer", answer).await.expect("an answer"), 1);
+}
+
+#[tokio::test]
+async fn a_panicking_handler_of_all_events_keeps_no_event_from_its_own() {
+    let server = Server::start().await;
+    server.io.on_any(|_, event, _| async move {
+        assert_eq!(event, "other", "expected by this test");
+    });
+    server.io.on(
+        "fine",
+        |_: Socket, ack: Ack| async move { ack.send("fine") },
+    );
+    let mut client = server.client().await;
+    client.send(r#"421["fine"]"#).await;
+    client.expect(r#"431["fine"]"#).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,10 +9,10 @@ use std::{
 };
 
 use fanfare_proto::socketio::AckId;
-use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::{
+    admission::Refusal,
     args::{ArgsError, IntoArgs, RawArgs},
     emitted::EmitError,
     socket::Socket,
@@ -56,13 +56,9 @@ impl Ack {
         }
     }
 
-    /// Answers `{"error": message}`, the way every refusal of the server's own looks.
-    pub(crate) fn refuse(&self, message: &str) {
-        #[derive(Serialize)]
-        struct Refused<'a> {
-            error: &'a str,
-        }
-        self.send(Refused { error: message });
+    /// Answers `{"error": …}`, the way every refusal of the server's own looks.
+    pub(crate) fn refuse(&self, refusal: &Refusal) {
+        self.send(refusal.as_answer());
     }
 }
 

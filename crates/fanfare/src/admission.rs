@@ -129,7 +129,10 @@ impl fmt::Debug for Admission {
     }
 }
 
-/// Keeps a socket out. The client sees it as `connect_error`; its connection stays open.
+/// Keeps a socket out, or an event from its handlers.
+///
+/// The client sees a socket's refusal as `connect_error`, and its connection stays open; an
+/// event's refusal as the answer `{"error": …}`, if it asked for one.
 #[derive(Clone, Debug, Serialize)]
 pub struct Refusal {
     message: String,
@@ -138,7 +141,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Keeps a socket out; `message` tells the person why, and what would be right.
+    /// Refuses; `message` tells the person why, and what would be right.
     pub fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -166,6 +169,20 @@ impl Refusal {
             None => serde_json::to_string(&self.message),
         };
         json.expect("a text and a JSON value are JSON")
+    }
+
+    /// How it looks in an answer to an event.
+    pub(crate) fn as_answer(&self) -> impl Serialize + '_ {
+        #[derive(Serialize)]
+        struct Answer<'a> {
+            error: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            data: Option<&'a serde_json::Value>,
+        }
+        Answer {
+            error: &self.message,
+            data: self.data.as_ref(),
+        }
     }
 
     pub(crate) fn to_json(&self) -> String {

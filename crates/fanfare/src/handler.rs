@@ -83,6 +83,8 @@ pub(crate) type OnDisconnect =
 pub(crate) type OnEvent =
     Arc<dyn Fn(Socket, &RawArgs, Ack) -> Result<BoxFuture<()>, ArgsError> + Send + Sync>;
 pub(crate) type OnAny = Arc<dyn Fn(Socket, &str, &RawArgs) -> BoxFuture<()> + Send + Sync>;
+pub(crate) type UseEvent =
+    Arc<dyn Fn(Socket, &str, &RawArgs) -> BoxFuture<Result<(), Refusal>> + Send + Sync>;
 pub(crate) type OnAdmit =
     Arc<dyn Fn(Handshake) -> BoxFuture<Result<Admission, Refusal>> + Send + Sync>;
 
@@ -94,5 +96,7 @@ pub(crate) struct Handlers {
     pub(crate) disconnect: Vec<OnDisconnect>,
     /// Called for every event, before `events`.
     pub(crate) any: Vec<OnAny>,
+    /// Asked about every event, after `any` and before `events`.
+    pub(crate) use_event: Vec<UseEvent>,
     pub(crate) events: std::collections::HashMap<String, Vec<OnEvent>>,
 }

@@ -14,8 +14,9 @@ use tracing::{debug, error};
 
 use crate::{
     ack::Ack,
+    admission::Refusal,
     args::RawArgs,
-    handler::{BoxFuture, OnEvent},
+    handler::{BoxFuture, OnEvent, UseEvent},
     reason::DisconnectReason,
     socket::Socket,
 };
@@ -195,14 +196,15 @@ fn handle_event(
     args: RawArgs,
     id: Option<AckId>,
 ) -> Option<BoxFuture<()>> {
-    let (any, handlers) = socket.handlers(|handlers| {
+    let (any, middlewares, handlers) = socket.handlers(|handlers| {
         let own = handlers.events.get(event).cloned();
-        (handlers.any.clone(), own.unwrap_or_default())
+        let middlewares = handlers.use_event.clone();
+        (handlers.any.clone(), middlewares, own.unwrap_or_default())
     });
     let ack = Ack::new(socket, id);
-    match (&any[..], &handlers[..]) {
-        ([], []) => return None,
-        ([], [only]) => return call(only, socket, event, &args, &ack),
+    match (&any[..], &middlewares[..], &handlers[..]) {
+        ([], [], []) => return None,
+        ([], [], [only]) => return call(only, socket, event, &args, &ack),
         _ => {}
     }
     let (socket, event) = (socket.clone(), Box::<str>::from(event));
@@ -215,12 +217,32 @@ fn handle_event(
                 error!(nsp = socket.nsp(), id = %socket.id(), event, "a handler of all events panicked");
             }
         }
+        for middleware in middlewares {
+            if let Err(refusal) = ask(&middleware, &socket, &event, &args).await {
+                debug!(nsp = socket.nsp(), id = %socket.id(), event, ?refusal, "an event was refused");
+                return ack.refuse(&refusal);
+            }
+        }
         for handler in handlers {
             if let Some(handling) = call(&handler, &socket, &event, &args, &ack) {
                 handling.await;
             }
         }
     }))
+}
+
+async fn ask(
+    middleware: &UseEvent,
+    socket: &Socket,
+    event: &str,
+    args: &RawArgs,
+) -> Result<(), Refusal> {
+    caught(|| middleware(socket.clone(), event, args))
+        .await
+        .unwrap_or_else(|_| {
+            error!(nsp = socket.nsp(), id = %socket.id(), event, "an event's middleware panicked");
+            Err(Refusal::new("the server failed to decide on this event"))
+        })
 }
 
 fn call(
@@ -244,7 +266,7 @@ fn call(
         ))),
         Ok(Err(wrong)) => {
             debug!(nsp, %id, event, %wrong, "the arguments of an event are not what its handler expects");
-            ack.refuse(&format!("'{event}': {wrong}"));
+            ack.refuse(&Refusal::new(format!("'{event}': {wrong}")));
             None
         }
         Err(_) => {

@@ -159,6 +159,37 @@ impl Io {
             .change_handlers(|handlers| handlers.any.push(Arc::new(handler)));
     }
 
+    /// Asks `middleware` about every event of a socket of the namespace before its handlers are
+    /// called. An event that it refuses is dropped; a client that asked for an answer gets the
+    /// [`Refusal`] as `{"error": …}`.
+    ///
+    /// Middlewares are asked in the order in which they were added, until one refuses. One that
+    /// panics refuses. Handlers of [`on_any`](Self::on_any) see refused events too.
+    ///
+    /// **Deviation.** The reference does not tell the client.
+    ///
+    /// ```
+    /// # use fanfare::{Io, Refusal};
+    /// # let io = Io::new();
+    /// io.use_event(|socket, event, _args| async move {
+    ///     match (&*event, socket.user()) {
+    ///         ("delete", None) => Err(Refusal::new("sign in to delete")),
+    ///         _ => Ok(()),
+    ///     }
+    /// });
+    /// ```
+    pub fn use_event<F, R>(&self, middleware: F)
+    where
+        F: Fn(Socket, String, RawArgs) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), Refusal>> + Send + 'static,
+    {
+        let middleware = move |socket, event: &str, args: &RawArgs| -> BoxFuture<_> {
+            Box::pin(middleware(socket, event.to_owned(), args.clone()))
+        };
+        self.namespace
+            .change_handlers(|handlers| handlers.use_event.push(Arc::new(middleware)));
+    }
+
     /// Sends an event to everyone in the namespace.
     ///
     /// It takes its place in the namespace's one order before this returns: whoever emits

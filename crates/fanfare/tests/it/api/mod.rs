@@ -10,6 +10,7 @@ mod handlers;
 mod inbox;
 mod limits;
 mod memory;
+mod middleware;
 mod mounted;
 mod namespaces;
 mod older;

@@ -10,6 +10,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     args::{ArgsError, FromArgs, RawArgs},
+    handler::{Handlers, OnAdmit, UseConnect},
+    inbox::caught,
     session::Session,
 };
 
@@ -88,6 +90,47 @@ impl fmt::Debug for Handshake {
             .field("nsp", &self.nsp())
             .finish_non_exhaustive()
     }
+}
+
+/// Who decides about a newcomer: middlewares, then the hook that says who it is.
+pub(crate) struct Deciders {
+    middlewares: Vec<UseConnect>,
+    hook: Option<OnAdmit>,
+}
+
+impl Deciders {
+    /// `None` where everybody is let in.
+    pub(crate) fn of(handlers: &Handlers) -> Option<Self> {
+        let deciders = Self {
+            middlewares: handlers.use_connect.clone(),
+            hook: handlers.admit.clone(),
+        };
+        (!deciders.middlewares.is_empty() || deciders.hook.is_some()).then_some(deciders)
+    }
+
+    /// Asks them in order, until one refuses. Who panics refuses.
+    pub(crate) async fn decide(self, handshake: Handshake) -> Result<Admission, Refusal> {
+        for middleware in self.middlewares {
+            caught(|| middleware(handshake.clone()))
+                .await
+                .unwrap_or_else(|_| Err(undecided(&handshake.nsp)))?;
+        }
+        let Some(hook) = self.hook else {
+            return Ok(Admission::anonymous());
+        };
+        let nsp = handshake.nsp.clone();
+        caught(|| hook(handshake))
+            .await
+            .unwrap_or_else(|_| Err(undecided(&nsp)))
+    }
+}
+
+fn undecided(nsp: &Nsp) -> Refusal {
+    tracing::error!(
+        nsp = nsp.as_str(),
+        "what decides about a connection panicked"
+    );
+    Refusal::new("the server failed to decide on this connection")
 }
 
 /// Lets a socket in.

@@ -85,12 +85,15 @@ pub(crate) type OnEvent =
 pub(crate) type OnAny = Arc<dyn Fn(Socket, &str, &RawArgs) -> BoxFuture<()> + Send + Sync>;
 pub(crate) type UseEvent =
     Arc<dyn Fn(Socket, &str, &RawArgs) -> BoxFuture<Result<(), Refusal>> + Send + Sync>;
+pub(crate) type UseConnect = Arc<dyn Fn(Handshake) -> BoxFuture<Result<(), Refusal>> + Send + Sync>;
 pub(crate) type OnAdmit =
     Arc<dyn Fn(Handshake) -> BoxFuture<Result<Admission, Refusal>> + Send + Sync>;
 
 /// A namespace's handlers, shared by all its sockets.
 #[derive(Clone, Default)]
 pub(crate) struct Handlers {
+    /// Asked about every newcomer, before `admit`.
+    pub(crate) use_connect: Vec<UseConnect>,
     pub(crate) admit: Option<OnAdmit>,
     pub(crate) connect: Vec<OnConnect>,
     pub(crate) disconnect: Vec<OnDisconnect>,

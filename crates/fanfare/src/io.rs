@@ -93,6 +93,33 @@ impl Io {
             .change_handlers(|handlers| handlers.admit = Some(Arc::new(hook)));
     }
 
+    /// Asks `middleware` about every client that wants to join the namespace, before
+    /// [`admit`](Self::admit) decides. Who is refused sees `connect_error` with the [`Refusal`].
+    ///
+    /// Middlewares are asked in the order in which they were added, until one refuses. One that
+    /// panics refuses. Nobody is counted before all have agreed.
+    ///
+    /// ```
+    /// # use fanfare::{Admission, Io, Refusal};
+    /// # let io = Io::new();
+    /// io.use_connect(|handshake| async move {
+    ///     match handshake.query("version").as_deref() {
+    ///         Some("2") => Ok(()),
+    ///         _ => Err(Refusal::new("reload the page: it is of an older version")),
+    ///     }
+    /// });
+    /// io.admit(|_| async { Ok(Admission::anonymous()) });
+    /// ```
+    pub fn use_connect<F, R>(&self, middleware: F)
+    where
+        F: Fn(Handshake) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), Refusal>> + Send + 'static,
+    {
+        let middleware = move |handshake| -> BoxFuture<_> { Box::pin(middleware(handshake)) };
+        self.namespace
+            .change_handlers(|handlers| handlers.use_connect.push(Arc::new(middleware)));
+    }
+
     /// Calls `handler` when a socket has joined the namespace: it is counted, and a receiver.
     ///
     /// Of each socket this comes first, then its events in order, then

@@ -10,7 +10,7 @@ use tracing::debug;
 
 use super::{Entry, Session, Stage, Step, Steps};
 use crate::{
-    admission::{Admission, Handshake, Refusal},
+    admission::{Admission, Deciders, Handshake, Refusal},
     clock, frame,
     inbox::{self, Item, Place},
     namespace::Namespace,
@@ -25,18 +25,13 @@ impl Session {
         auth: Option<Arc<str>>,
         place: Place,
     ) {
-        let Some(hook) = namespace.with_handlers(|handlers| handlers.admit.clone()) else {
+        let Some(deciders) = namespace.with_handlers(Deciders::of) else {
             return self.join(&namespace, Ok(Admission::anonymous()), auth, place);
         };
         let handshake = Handshake::new(self.clone(), namespace.nsp.clone(), auth.clone());
         let session = self.clone();
         inbox::run(place, async move {
-            let admitted = inbox::caught(|| hook(handshake)).await.unwrap_or_else(|_| {
-                tracing::error!(nsp = namespace.nsp.as_str(), "an admission hook panicked");
-                Err(Refusal::new(
-                    "the server failed to decide on this connection",
-                ))
-            });
+            let admitted = deciders.decide(handshake).await;
             session.join(&namespace, admitted, auth, Place::Here);
         });
     }

@@ -1,8 +1,11 @@
 //! Middleware: what may refuse a socket or an event before anybody handles it.
 
-use fanfare::{Ack, RawArgs, Refusal, Socket};
+use std::sync::Arc;
+
+use fanfare::{Ack, Admission, Count, RawArgs, Refusal, Socket};
+use fanfare_testkit::Client;
 use serde_json::json;
-use tokio::task::yield_now;
+use tokio::{sync::Semaphore, task::yield_now};
 
 use crate::{notes::notes, server::Server};
 
@@ -101,6 +104,106 @@ async fn a_middleware_that_panics_refuses_the_event() {
     assert!(client.hear().await.starts_with(r#"431[{"error":""#));
     client.send(r#"422["fine"]"#).await;
     client.expect(r#"432["handled"]"#).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn middlewares_are_asked_about_newcomers_in_order_before_admission() {
+    let server = Server::start().await;
+    let (pen, mut notes) = notes();
+    let (last, joins) = (pen.clone(), pen.clone());
+    server.io.admit(move |_| {
+        last.note("admit");
+        async { Ok(Admission::user("ada")) }
+    });
+    server.io.on_connect(move |_, socket| {
+        joins.note(format!("connect {:?}", socket.user()));
+        async {}
+    });
+    for (name, refused) in [("first", "1"), ("second", "2")] {
+        let pen = pen.clone();
+        server.io.use_connect(move |handshake| {
+            let pen = pen.clone();
+            async move {
+                yield_now().await;
+                pen.note(name);
+                let refusal = Refusal::new(format!("{name} refuses"));
+                match handshake.auth_json() == format!(r#"{{"n":{refused}}}"#) {
+                    true => Err(refusal.with_data(json!({"code": 7})).expect("it is JSON")),
+                    false => Ok(()),
+                }
+            }
+        });
+    }
+    let mut client = Client::open(server.address).await;
+    client.send(r#"40{"n":1}"#).await;
+    client
+        .expect(r#"44{"message":"first refuses","data":{"code":7}}"#)
+        .await;
+    client.send(r#"40{"n":2}"#).await;
+    client
+        .expect(r#"44{"message":"second refuses","data":{"code":7}}"#)
+        .await;
+    assert_eq!(server.io.count(), Count::default());
+    client.join_nsp("/", r#"{"n":3}"#).await;
+    notes.expect(&["first", "first", "second"]).await;
+    let third = ["first", "second", "admit", "connect Some(\"ada\")"];
+    notes.expect(&third).await;
+}
+
+#[tokio::test]
+async fn middlewares_alone_let_newcomers_in_anonymously() {
+    let server = Server::start().await;
+    server.io.use_connect(|_| async { Ok(()) });
+    let _clients = [server.client().await, server.client().await];
+    let two = Count {
+        sockets: 2,
+        users: 2,
+    };
+    assert_eq!(server.io.count(), two);
+}
+
+#[tokio::test]
+async fn a_middleware_that_panics_refuses_the_newcomer() {
+    let server = Server::start().await;
+    server.io.use_connect(|handshake| async move {
+        assert_ne!(handshake.auth_json(), "{}", "expected by this test");
+        Ok(())
+    });
+    let mut client = Client::open(server.address).await;
+    client.send("40").await;
+    assert!(client.hear().await.starts_with(r#"44{"message":""#));
+    client.join_nsp("/", r#"{"a":1}"#).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_between_two_middlewares_is_never_counted() {
+    let server = Server::start().await;
+    let (pen, mut notes) = notes();
+    let gate = Arc::new(Semaphore::new(0));
+    let (opens, asked) = (gate.clone(), pen.clone());
+    server.io.use_connect(move |_| {
+        let (gate, pen) = (opens.clone(), asked.clone());
+        async move {
+            pen.note("asked");
+            gate.acquire().await.expect("the gate stays").forget();
+            Ok(())
+        }
+    });
+    server.io.use_connect(move |_| {
+        pen.note("asked again");
+        async { Ok(()) }
+    });
+    server
+        .io
+        .on_connect(|_, _| async { unreachable!("it has left") });
+    let mut client = Client::open(server.address).await;
+    client.send("40").await;
+    notes.expect(&["asked"]).await;
+    drop(client);
+    server.is_deserted().await;
+    gate.add_permits(1);
+    notes.expect(&["asked again"]).await;
+    assert_eq!(server.io.count(), Count::default());
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use crate::{
     emitted::EmitError,
     io::Io,
     namespace::Namespace,
-    ranges::LatestKey,
+    ranges::{Keep, LatestKey},
     server::Server,
     socket::{Socket, SocketId},
 };
@@ -197,7 +197,7 @@ impl Announcement {
                 server.shards(),
                 &frames,
                 &select,
-                Some(self.latest),
+                Keep::Latest(self.latest),
             ));
             return;
         }

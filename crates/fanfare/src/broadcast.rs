@@ -4,7 +4,13 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::{args::IntoArgs, emitted::Emitted, io::Io, socket::SocketId};
+use crate::{
+    args::IntoArgs,
+    emitted::Emitted,
+    io::Io,
+    ranges::Keep,
+    socket::{Socket, SocketId},
+};
 
 /// Receivers within a namespace: everyone, until [`to`](Self::to) or [`except`](Self::except)
 /// choose. A socket in several of the rooms gets an event once.
@@ -41,6 +47,29 @@ impl Select {
     }
 }
 
+/// Receivers of events that are worth nothing later: what can't leave now is dropped. See
+/// [`Io::volatile`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent before an emit"]
+pub struct Volatile<T>(pub(crate) T);
+
+impl Volatile<Broadcast> {
+    /// Sends an event to those of these receivers whose transport is writable. Takes its place in
+    /// the namespace's order at once; see [`Io::emit`].
+    pub fn emit(&self, event: &str, args: impl IntoArgs) -> Emitted {
+        let Broadcast { io, select } = &self.0;
+        io.broadcast(event, args, select, Keep::Nothing)
+    }
+}
+
+impl Volatile<Socket> {
+    /// Sends an event to the socket if its transport is writable. Takes its place in the order of
+    /// all that the socket is sent at once; see [`Socket::emit`].
+    pub fn emit(&self, event: &str, args: impl IntoArgs) {
+        self.0.emit_kept(event, args, Keep::Nothing);
+    }
+}
+
 impl Broadcast {
     pub(crate) fn new(io: Io, but: Option<SocketId>) -> Self {
         Self {
@@ -67,13 +96,19 @@ impl Broadcast {
     /// Sends an event to these receivers. Takes its place in the namespace's order at once; see
     /// [`Io::emit`].
     pub fn emit(&self, event: &str, args: impl IntoArgs) -> Emitted {
-        self.io.broadcast(event, args, &self.select, None)
+        self.io.broadcast(event, args, &self.select, Keep::Event)
     }
 
     /// Sends an event of which receivers need the latest value only; see [`Io::emit_latest`].
     pub fn emit_latest(&self, event: &str, args: impl IntoArgs) -> Emitted {
         let latest = self.io.latest_key(event);
-        self.io.broadcast(event, args, &self.select, Some(latest))
+        self.io
+            .broadcast(event, args, &self.select, Keep::Latest(latest))
+    }
+
+    /// These receivers, for events that are worth nothing later; see [`Io::volatile`].
+    pub fn volatile(self) -> Volatile<Self> {
+        Volatile(self)
     }
 
     /// How many sockets of this node these are. O(1) for one room.

@@ -5,7 +5,10 @@ use std::{fmt, sync::Arc};
 use smallvec::SmallVec;
 use tokio::sync::SetOnce;
 
-use crate::{args::ArgsError, ranges::Ranges};
+use crate::{
+    args::ArgsError,
+    ranges::{Keep, Lane, Ranges},
+};
 
 /// What an emit returns: the event has its place in the order of its namespace, and will be
 /// written when the current turn ends. May be ignored.
@@ -79,6 +82,8 @@ pub struct Report {
     pub dropped: usize,
     /// A newer value of the same `emit_latest` took its place.
     pub superseded: usize,
+    /// It was [`volatile`](crate::Io::volatile), and the receiver's transport not writable.
+    pub dropped_volatile: usize,
 }
 
 /// Why an event was not sent at all.
@@ -134,13 +139,17 @@ pub(crate) struct Refusal {
     pub(crate) ranges: Ranges,
     pub(crate) written_bytes: usize,
     pub(crate) fate: Fate,
+    /// The same, of volatile events.
+    pub(crate) volatile: Fate,
 }
 
 /// What became of the bytes that were refused.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Fate {
+    #[default]
     Queued,
     Dropped,
+    DroppedVolatile,
 }
 
 impl Outcome {
@@ -150,18 +159,20 @@ impl Outcome {
             .iter()
             .find(|(start, _)| *start == part.start);
         let superseded = superseded.map_or(0, |(_, times)| *times);
-        let (mut queued, mut dropped) = (0, 0);
+        let (mut queued, mut dropped, mut volatile) = (0, 0, 0);
         for refusal in &self.refusals {
             match refusal.fate_of(part) {
                 Some(Fate::Queued) => queued += 1,
                 Some(Fate::Dropped) => dropped += 1,
+                Some(Fate::DroppedVolatile) => volatile += 1,
                 None => {}
             }
         }
         report.superseded += superseded;
         report.queued += queued;
         report.dropped += dropped;
-        report.written += part.receivers - superseded - queued - dropped;
+        report.dropped_volatile += volatile;
+        report.written += part.receivers - superseded - queued - dropped - volatile;
     }
 }
 
@@ -170,12 +181,16 @@ impl Refusal {
     fn fate_of(&self, part: &Part) -> Option<Fate> {
         let mut before = 0;
         for range in self.ranges.iter() {
-            if range.lane == crate::ranges::Lane::Open
-                && range.start <= part.start
-                && part.end <= range.end
-            {
+            if range.lane == Lane::Open && range.start <= part.start && part.end <= range.end {
+                let start = before + (part.start - range.start) as usize;
                 let end = before + (part.end - range.start) as usize;
-                return (self.written_bytes < end).then_some(self.fate);
+                let fate = match range.keep {
+                    Keep::Event | Keep::Latest(_) => self.fate,
+                    // What has begun is finished.
+                    Keep::Nothing if start < self.written_bytes => Fate::Queued,
+                    Keep::Nothing => self.volatile,
+                };
+                return (self.written_bytes < end).then_some(fate);
             }
             before += range.len();
         }

@@ -129,6 +129,7 @@ impl Pass {
                     ranges: work.ranges.clone(),
                     written_bytes,
                     fate,
+                    volatile: delivery.volatile,
                 });
             }
             if let Some(reason) = delivery.doom {

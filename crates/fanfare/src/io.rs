@@ -9,14 +9,14 @@ use crate::{
     admission::{Admission, Handshake, Refusal},
     args::{IntoArgs, RawArgs},
     book::Count,
-    broadcast::{Broadcast, Select},
+    broadcast::{Broadcast, Select, Volatile},
     config::Config,
     emitted::Emitted,
     frame,
     handler::{BoxFuture, EventHandler},
     metrics::Metrics,
     namespace::Namespace,
-    ranges::LatestKey,
+    ranges::{Keep, LatestKey},
     reason::DisconnectReason,
     server::Server,
     session::Session,
@@ -223,7 +223,7 @@ impl Io {
     /// afterwards, on whichever thread, comes after it at every receiver. Never blocks on the
     /// network, and may be called with locks held.
     pub fn emit(&self, event: &str, args: impl IntoArgs) -> Emitted {
-        self.broadcast(event, args, &Select::default(), None)
+        self.broadcast(event, args, &Select::default(), Keep::Event)
     }
 
     /// Sends an event of which receivers need the latest value only.
@@ -236,8 +236,27 @@ impl Io {
             event,
             args,
             &Select::default(),
-            Some(self.latest_key(event)),
+            Keep::Latest(self.latest_key(event)),
         )
+    }
+
+    /// Everyone in the namespace, for events that are worth nothing later: they reach whom they
+    /// can reach now.
+    ///
+    /// An event is dropped for a receiver whose transport is not writable: something waits in its
+    /// backlog, or it is between two polls. What is dropped is counted in the
+    /// [`Report`](crate::Report) and in [`Metrics`], and never waits. Binary attachments go with
+    /// their event.
+    ///
+    /// ```
+    /// # use fanfare::{Io, Socket};
+    /// # let io = Io::new();
+    /// io.on("drag", |socket: Socket, at: (f32, f32)| async move {
+    ///     socket.to("board").volatile().emit("cursor", at);
+    /// });
+    /// ```
+    pub fn volatile(&self) -> Volatile<Broadcast> {
+        Broadcast::new(self.clone(), None).volatile()
     }
 
     /// The sockets of `room`.
@@ -328,13 +347,13 @@ impl Io {
         event: &str,
         args: impl IntoArgs,
         select: &Select,
-        latest: Option<LatestKey>,
+        keep: Keep,
     ) -> Emitted {
         let max_bytes = self.server.config.limits.proto.max_payload_bytes;
         match frame::event(&self.namespace.nsp, None, event, args, max_bytes) {
             Ok(frames) => self
                 .namespace
-                .broadcast(self.server.shards(), &frames, select, latest),
+                .broadcast(self.server.shards(), &frames, select, keep),
             Err(error) => {
                 tracing::error!(%error, "an event was not sent");
                 Emitted::failed(error)

@@ -67,7 +67,7 @@ pub use crate::{
     admission::{Admission, Handshake, Refusal},
     args::{Args, ArgsError, Binary, FromArgs, IntoArgs, RawArgs},
     book::Count,
-    broadcast::Broadcast,
+    broadcast::{Broadcast, Volatile},
     config::{Config, Limits, Origins, SlowReader},
     emitted::{EmitError, Emitted, Report},
     handler::{BoxFuture, EventHandler},

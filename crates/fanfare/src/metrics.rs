@@ -14,6 +14,10 @@ pub struct Metrics {
     pub drops: u64,
     /// Bytes that were dropped.
     pub dropped_bytes: u64,
+    /// Deliveries, each of one turn to one session, of which something volatile was dropped.
+    pub volatile_drops: u64,
+    /// Bytes of volatile events that were dropped.
+    pub volatile_dropped_bytes: u64,
 }
 
 #[derive(Debug, Default)]
@@ -21,6 +25,8 @@ pub(crate) struct Counters {
     sessions_opened: AtomicU64,
     drops: AtomicU64,
     dropped_bytes: AtomicU64,
+    volatile_drops: AtomicU64,
+    volatile_dropped_bytes: AtomicU64,
 }
 
 impl Counters {
@@ -34,12 +40,20 @@ impl Counters {
             .fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    pub(crate) fn count_volatile(&self, bytes: usize) {
+        self.volatile_drops.fetch_add(1, Ordering::Relaxed);
+        self.volatile_dropped_bytes
+            .fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
     pub(crate) fn read(&self, sessions: usize) -> Metrics {
         Metrics {
             sessions_opened: self.sessions_opened.load(Ordering::Relaxed),
             sessions: sessions as u64,
             drops: self.drops.load(Ordering::Relaxed),
             dropped_bytes: self.dropped_bytes.load(Ordering::Relaxed),
+            volatile_drops: self.volatile_drops.load(Ordering::Relaxed),
+            volatile_dropped_bytes: self.volatile_dropped_bytes.load(Ordering::Relaxed),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     broadcast::Select,
     emitted::Emitted,
     handler::Handlers,
-    ranges::LatestKey,
+    ranges::{Keep, LatestKey},
     shard::{Shard, Wake},
     socket::{Socket, SocketId},
 };
@@ -88,7 +88,7 @@ impl Namespace {
             let mut turn = session.shard.lock();
             turn.members_mut(self.number)
                 .join(session.slot, socket.id());
-            turn.push_private(session.slot, connected, None)
+            turn.push_private(session.slot, connected, Keep::Event)
         };
         self.book.join(socket.user());
         order.version += 1;
@@ -118,10 +118,10 @@ impl Namespace {
         shards: &[Arc<Shard>],
         frames: &[u8],
         select: &Select,
-        latest: Option<LatestKey>,
+        keep: Keep,
     ) -> Emitted {
         let order = self.order();
-        self.broadcast_in(order, shards, frames, select, latest)
+        self.broadcast_in(order, shards, frames, select, keep)
     }
 
     /// The same, by who holds the order already; it is released before anybody is told.
@@ -131,7 +131,7 @@ impl Namespace {
         shards: &[Arc<Shard>],
         frames: &[u8],
         select: &Select,
-        latest: Option<LatestKey>,
+        keep: Keep,
     ) -> Emitted {
         let mut emitted = Emitted::new();
         let mut wakes: SmallVec<[(&Shard, Wake); 8]> = SmallVec::new();
@@ -139,7 +139,7 @@ impl Namespace {
             if let Some((part, wake)) =
                 shard
                     .lock()
-                    .push_broadcast(frames, self.number, select, latest)
+                    .push_broadcast(frames, self.number, select, keep)
             {
                 emitted.push(part);
                 wakes.push((shard, wake));
@@ -164,7 +164,7 @@ impl Namespace {
         let wake = {
             let mut turn = session.shard.lock();
             match turn.is_member(self.number, socket.id()) {
-                true => turn.push_private(session.slot, frames, Some(latest)),
+                true => turn.push_private(session.slot, frames, Keep::Latest(latest)),
                 false => Wake::Nobody,
             }
         };

@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use fanfare_proto::websocket::{Frames, OpCode, next_frame_len};
 use smallvec::SmallVec;
 use tokio::{net::TcpStream, sync::oneshot};
 
@@ -14,7 +15,7 @@ use crate::{
     backlog::Backlog,
     config::{Config, SlowReader},
     emitted::Fate,
-    ranges::{Lane, Ranges},
+    ranges::{Keep, Lane, Ranges},
     reason::DisconnectReason,
 };
 
@@ -50,6 +51,10 @@ pub(crate) struct Delivery {
     /// `None` if all was written.
     pub(crate) fate: Option<Fate>,
     pub(crate) dropped_bytes: usize,
+    /// The fate of volatile events, where `fate` is one.
+    pub(crate) volatile: Fate,
+    /// Bytes of volatile events for which the transport was not writable.
+    pub(crate) volatile_bytes: usize,
     /// A request that can be answered, and with what.
     pub(crate) poll: Option<PollAnswer>,
     /// The session has to end.
@@ -114,6 +119,7 @@ impl Outbox {
             Sink::Gone => {
                 return Delivery {
                     fate: Some(Fate::Dropped),
+                    volatile: Fate::Dropped,
                     dropped_bytes: total,
                     ..Delivery::default()
                 };
@@ -124,6 +130,7 @@ impl Outbox {
                     Err(_) => {
                         return Delivery {
                             fate: Some(Fate::Dropped),
+                            volatile: Fate::Dropped,
                             dropped_bytes: total,
                             doom: Some(DisconnectReason::TransportClose),
                             ..Delivery::default()
@@ -142,6 +149,10 @@ impl Outbox {
         let mut delivery = Delivery {
             written_bytes: written,
             fate: Some(Fate::Queued),
+            volatile: match self.is_writable() {
+                true => Fate::Queued,
+                false => Fate::DroppedVolatile,
+            },
             ..Delivery::default()
         };
         self.queue(ranges, buffers, config, now, &mut delivery);
@@ -294,6 +305,16 @@ impl Outbox {
             .unwrap_or_default()
     }
 
+    /// Whether what is handed over now leaves now, after [`deliver`](Self::deliver) has tried to
+    /// write it itself.
+    fn is_writable(&self) -> bool {
+        match &self.sink {
+            Sink::Polling(waiting) => waiting.is_some() && self.backlog.is_none(),
+            Sink::Task => self.is_empty(),
+            Sink::Tcp(_) | Sink::Gone => false,
+        }
+    }
+
     /// Keeps what was not written, as far as the bounds allow.
     fn queue(
         &mut self,
@@ -308,32 +329,44 @@ impl Outbox {
             .limits
             .max_backlog_bytes
             .saturating_sub(self.in_flight_bytes);
-        let backlog = self
-            .backlog
-            .get_or_insert_with(|| Box::new(Backlog::new(now)));
         let mut skip = delivery.written_bytes;
         for range in ranges.iter() {
             if range.len() <= skip {
                 skip -= range.len();
                 continue;
             }
+            let lane = buffers.lane(range.lane);
+            let mut frames = range.start as usize..range.end as usize;
+            if range.keep == Keep::Nothing && delivery.volatile == Fate::DroppedVolatile {
+                frames.end = frames.start + begun_events_end(&lane[frames.clone()], skip);
+                delivery.volatile_bytes += range.end as usize - frames.end;
+                if frames.len() <= skip {
+                    skip = 0;
+                    continue;
+                }
+            }
+            let backlog = self
+                .backlog
+                .get_or_insert_with(|| Box::new(Backlog::new(now)));
             // The rest of what has begun is kept in any case: a frame must not be cut off.
             let must_fit = skip == 0;
-            if must_fit && !make_room(backlog, range.len(), max, config.slow_reader, delivery) {
+            if must_fit && !make_room(backlog, frames.len(), max, config.slow_reader, delivery) {
                 delivery.fate = Some(Fate::Dropped);
-                delivery.dropped_bytes += range.len();
+                delivery.dropped_bytes += frames.len();
                 continue;
             }
-            let lane = buffers.lane(range.lane);
-            let frames = range.start as usize..range.end as usize;
             // A few bytes must not keep a whole turn's buffer alive.
-            let kept = match 2 * range.len() < lane.len() {
+            let kept = match 2 * frames.len() < lane.len() {
                 true => Bytes::copy_from_slice(&lane[frames]),
                 false => lane.slice(frames),
             };
-            backlog.push_partial(&kept, std::mem::take(&mut skip), range.latest);
+            backlog.push_partial(&kept, std::mem::take(&mut skip), range.keep.latest());
         }
-        if backlog.is_empty() {
+        if self
+            .backlog
+            .as_ref()
+            .is_none_or(|backlog| backlog.is_empty())
+        {
             self.backlog = None;
             return;
         }
@@ -367,6 +400,19 @@ impl<'a> Buffers<'a> {
             Lane::Private => self.private,
         }
     }
+}
+
+/// Where the last event ends of which some of the first `written` bytes of `frames` are part: an
+/// event is a text frame and the binary frames that follow it.
+fn begun_events_end(frames: &[u8], written: usize) -> usize {
+    let mut end = 0;
+    while let Some((opcode, _)) = Frames::new(&frames[end..]).next() {
+        if written <= end && opcode == OpCode::Text {
+            break;
+        }
+        end += next_frame_len(&frames[end..]);
+    }
+    end
 }
 
 /// Whether `bytes` more may wait, after what the application's policy drops for them.

@@ -16,13 +16,38 @@ pub(crate) enum Lane {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct LatestKey(pub(crate) u32);
 
+/// What is kept of an event for a receiver whose transport does not take it now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Keep {
+    /// All of it, in order.
+    Event,
+    /// One unsent value.
+    Latest(LatestKey),
+    /// Nothing: it is volatile.
+    Nothing,
+}
+
 /// Whole frames, from `start` to `end` of a lane.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Range {
     pub(crate) lane: Lane,
     pub(crate) start: u32,
     pub(crate) end: u32,
-    pub(crate) latest: Option<LatestKey>,
+    pub(crate) keep: Keep,
+}
+
+impl Keep {
+    pub(crate) fn latest(self) -> Option<LatestKey> {
+        match self {
+            Self::Latest(key) => Some(key),
+            Self::Event | Self::Nothing => None,
+        }
+    }
+
+    /// Whether a range of the one that another of the other continues may just grow.
+    fn merges_with(self, next: Self) -> bool {
+        self == next && self.latest().is_none()
+    }
 }
 
 impl Range {
@@ -54,8 +79,7 @@ impl Ranges {
             Some(last)
                 if last.end == range.start
                     && last.lane == range.lane
-                    && last.latest.is_none()
-                    && range.latest.is_none() =>
+                    && last.keep.merges_with(range.keep) =>
             {
                 last.end = range.end;
             }
@@ -65,7 +89,7 @@ impl Ranges {
 
     /// Adds the latest value of an event. An older unsent one gives it its place, and is returned.
     pub(crate) fn push_latest(&mut self, range: Range) -> Option<Range> {
-        match self.0.iter_mut().find(|older| older.latest == range.latest) {
+        match self.0.iter_mut().find(|older| older.keep == range.keep) {
             Some(older) => Some(std::mem::replace(older, range)),
             None => {
                 self.0.push(range);
@@ -79,12 +103,14 @@ impl Ranges {
 mod tests {
     use super::*;
 
-    fn range(lane: Lane, start: u32, end: u32, latest: Option<u32>) -> Range {
+    const LATEST: Keep = Keep::Latest(LatestKey(1));
+
+    fn range(lane: Lane, start: u32, end: u32, keep: Keep) -> Range {
         Range {
             lane,
             start,
             end,
-            latest: latest.map(LatestKey),
+            keep,
         }
     }
 
@@ -97,10 +123,10 @@ mod tests {
     #[test]
     fn adjacent_ranges_of_one_lane_are_one() {
         let mut ranges = Ranges::default();
-        ranges.push(range(Lane::Open, 0, 5, None));
-        ranges.push(range(Lane::Open, 5, 9, None));
-        ranges.push(range(Lane::Private, 9, 12, None));
-        ranges.push(range(Lane::Open, 20, 25, None));
+        ranges.push(range(Lane::Open, 0, 5, Keep::Event));
+        ranges.push(range(Lane::Open, 5, 9, Keep::Event));
+        ranges.push(range(Lane::Private, 9, 12, Keep::Event));
+        ranges.push(range(Lane::Open, 20, 25, Keep::Event));
         check(
             &ranges,
             &[
@@ -114,19 +140,36 @@ mod tests {
     #[test]
     fn a_latest_value_takes_the_place_of_its_older_one() {
         let mut ranges = Ranges::default();
-        ranges.push_latest(range(Lane::Open, 0, 5, Some(1)));
-        ranges.push(range(Lane::Open, 5, 9, None));
-        let older = ranges.push_latest(range(Lane::Open, 9, 14, Some(1)));
+        ranges.push_latest(range(Lane::Open, 0, 5, LATEST));
+        ranges.push(range(Lane::Open, 5, 9, Keep::Event));
+        let older = ranges.push_latest(range(Lane::Open, 9, 14, LATEST));
         assert_eq!(older.map(|older| older.start), Some(0));
         check(&ranges, &[(Lane::Open, 9, 14), (Lane::Open, 5, 9)]);
     }
 
     #[test]
+    fn volatile_events_merge_with_each_other_only() {
+        let mut ranges = Ranges::default();
+        ranges.push(range(Lane::Open, 0, 5, Keep::Event));
+        ranges.push(range(Lane::Open, 5, 9, Keep::Nothing));
+        ranges.push(range(Lane::Open, 9, 14, Keep::Nothing));
+        ranges.push(range(Lane::Open, 14, 20, Keep::Event));
+        check(
+            &ranges,
+            &[
+                (Lane::Open, 0, 5),
+                (Lane::Open, 5, 14),
+                (Lane::Open, 14, 20),
+            ],
+        );
+    }
+
+    #[test]
     fn latest_values_never_merge_with_ordered_events() {
         let mut ranges = Ranges::default();
-        ranges.push(range(Lane::Open, 0, 5, None));
-        ranges.push_latest(range(Lane::Open, 5, 9, Some(1)));
-        ranges.push(range(Lane::Open, 9, 14, None));
+        ranges.push(range(Lane::Open, 0, 5, Keep::Event));
+        ranges.push_latest(range(Lane::Open, 5, 9, LATEST));
+        ranges.push(range(Lane::Open, 9, 14, Keep::Event));
         check(
             &ranges,
             &[(Lane::Open, 0, 5), (Lane::Open, 5, 9), (Lane::Open, 9, 14)],

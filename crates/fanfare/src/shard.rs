@@ -18,7 +18,7 @@ use crate::{
     emitted::{Fate, Part, Refusal, Turn},
     flusher::{self, Pass},
     members::Members,
-    ranges::{Lane, LatestKey, Range, Ranges},
+    ranges::{Keep, Lane, Range, Ranges},
     session::Session,
     socket::SocketId,
 };
@@ -171,7 +171,7 @@ impl ShardTurn {
 
     /// Sends `frame` behind all else, and frees the slot after that.
     pub(crate) fn free_slot_after(&mut self, id: SlotId, frame: &[u8]) -> Wake {
-        let wake = self.push_private(id, frame, None);
+        let wake = self.push_private(id, frame, Keep::Event);
         if let Some(slot) = self.slot(id) {
             slot.is_leaving = true;
         }
@@ -179,12 +179,7 @@ impl ShardTurn {
     }
 
     /// Sends `frame` to one session.
-    pub(crate) fn push_private(
-        &mut self,
-        id: SlotId,
-        frame: &[u8],
-        latest: Option<LatestKey>,
-    ) -> Wake {
+    pub(crate) fn push_private(&mut self, id: SlotId, frame: &[u8], keep: Keep) -> Wake {
         if self.slot(id).is_none_or(|slot| slot.is_leaving) {
             return Wake::Nobody;
         }
@@ -194,7 +189,7 @@ impl ShardTurn {
             lane: Lane::Private,
             start,
             end: offset(self.private.len()),
-            latest,
+            keep,
         };
         let was_clean = self.dirty.is_empty();
         widen(&mut self.slots, &mut self.dirty, id.index, range);
@@ -208,9 +203,10 @@ impl ShardTurn {
         namespace: usize,
         id: SocketId,
         frames: &[u8],
+        keep: Keep,
     ) -> Wake {
         match self.is_member(namespace, id) {
-            true => self.push_private(slot, frames, None),
+            true => self.push_private(slot, frames, keep),
             false => Wake::Nobody,
         }
     }
@@ -226,7 +222,7 @@ impl ShardTurn {
         frame: &[u8],
         namespace: usize,
         select: &Select,
-        latest: Option<LatestKey>,
+        keep: Keep,
     ) -> Option<(Part, Wake)> {
         let members = self.members.get(namespace)?;
         let start = offset(self.open.len());
@@ -235,7 +231,7 @@ impl ShardTurn {
             lane: Lane::Open,
             start,
             end: offset(self.open.len()),
-            latest,
+            keep,
         };
         let was_clean = self.dirty.is_empty();
         let mut receivers = 0;
@@ -379,6 +375,7 @@ impl ShardTurn {
                 ranges: ended.ranges,
                 written_bytes: 0,
                 fate: Fate::Dropped,
+                volatile: Fate::Dropped,
             });
         }
         self.free.push(index);
@@ -412,12 +409,12 @@ fn widen(slots: &mut [Slot], dirty: &mut Vec<u32>, index: u32, range: Range) -> 
     if slot.ranges.is_empty() {
         dirty.push(index);
     }
-    match range.latest {
-        None => {
+    match range.keep {
+        Keep::Event | Keep::Nothing => {
             slot.ranges.push(range);
             None
         }
-        Some(_) => slot.ranges.push_latest(range),
+        Keep::Latest(_) => slot.ranges.push_latest(range),
     }
 }
 

@@ -14,13 +14,14 @@ use crate::{
     ack::{AckError, PendingAcks},
     admission::{Admission, Handshake},
     args::{FromArgs, IntoArgs},
-    broadcast::Broadcast,
+    broadcast::{Broadcast, Volatile},
     emitted::EmitError,
     frame,
     handler::Handlers,
     inbox::Inbox,
     io::Io,
     namespace::Namespace,
+    ranges::Keep,
     reason::DisconnectReason,
     session::Session,
 };
@@ -113,9 +114,17 @@ impl Socket {
     /// Sends an event to this socket. Takes its place in the order of all that the socket is sent
     /// at once, never blocks on the network, and may be called with locks held.
     pub fn emit(&self, event: &str, args: impl IntoArgs) {
-        if let Err(error) = self.send_event(event, None, args) {
-            tracing::error!(%error, "an event was not sent");
-        }
+        self.emit_kept(event, args, Keep::Event);
+    }
+
+    /// This socket, for events that are worth nothing later; see [`Io::volatile`].
+    ///
+    /// ```
+    /// # let io = fanfare::Io::new();
+    /// io.on_connect(|_, socket| async move { socket.volatile().emit("tick", 1); });
+    /// ```
+    pub fn volatile(&self) -> Volatile<Self> {
+        Volatile(self.clone())
     }
 
     /// Sends an event, and waits for the client's answer. The event is sent at once, not when
@@ -143,7 +152,7 @@ impl Socket {
                 self.0.acks.clear();
                 return Err(AckError::Disconnected);
             }
-            self.send_event(event, Some(id), args)?;
+            self.send_event(event, Some(id), args, Keep::Event)?;
             Ok(answer)
         });
         let socket = self.clone();
@@ -246,8 +255,14 @@ impl Socket {
 
     pub(crate) fn send_ack(&self, id: AckId, args: impl IntoArgs) {
         match frame::ack(&self.0.namespace.nsp, id, args) {
-            Ok(frame) => self.send_frames(&frame),
+            Ok(frame) => self.send_frames(&frame, Keep::Event),
             Err(error) => tracing::error!(%error, "an answer was not sent"),
+        }
+    }
+
+    pub(crate) fn emit_kept(&self, event: &str, args: impl IntoArgs, keep: Keep) {
+        if let Err(error) = self.send_event(event, None, args, keep) {
+            tracing::error!(%error, "an event was not sent");
         }
     }
 
@@ -256,20 +271,23 @@ impl Socket {
         event: &str,
         id: Option<AckId>,
         args: impl IntoArgs,
+        keep: Keep,
     ) -> Result<(), EmitError> {
         let max = self.0.session.server.config.limits.proto.max_payload_bytes;
         let frames = frame::event(&self.0.namespace.nsp, id, event, args, max)?;
-        self.send_frames(&frames);
+        self.send_frames(&frames, keep);
         Ok(())
     }
 
-    fn send_frames(&self, frames: &[u8]) {
+    fn send_frames(&self, frames: &[u8], keep: Keep) {
         let (session, namespace) = (&self.0.session, &self.0.namespace);
-        let wake =
-            session
-                .shard
-                .lock()
-                .push_to_member(session.slot, namespace.number, self.id(), frames);
+        let wake = session.shard.lock().push_to_member(
+            session.slot,
+            namespace.number,
+            self.id(),
+            frames,
+            keep,
+        );
         session.shard.tell(wake);
     }
 }

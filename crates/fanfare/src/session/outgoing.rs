@@ -9,14 +9,14 @@ use super::Session;
 use crate::{
     clock,
     outbox::{Buffers, Delivery, PollAnswer},
-    ranges::Ranges,
+    ranges::{Keep, Ranges},
 };
 
 impl Session {
     /// Sends frames behind all that the session has been sent.
     pub(crate) fn send(&self, frames: &[u8]) {
         self.shard
-            .tell_after(|turn| turn.push_private(self.slot, frames, None));
+            .tell_after(|turn| turn.push_private(self.slot, frames, Keep::Event));
     }
 
     /// Sends a frame of the transport's own before all that waits.
@@ -38,6 +38,9 @@ impl Session {
         if 0 < delivery.dropped_bytes {
             self.server.metrics.count_dropped(delivery.dropped_bytes);
             debug!(sid = ?self.sid, bytes = delivery.dropped_bytes, "events were dropped: the client reads too slowly");
+        }
+        if 0 < delivery.volatile_bytes {
+            self.server.metrics.count_volatile(delivery.volatile_bytes);
         }
         let doom = delivery.doom.take();
         self.follow_up(Delivery {

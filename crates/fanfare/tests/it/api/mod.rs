@@ -21,3 +21,4 @@ mod shutdown;
 mod slow_readers;
 mod strangers;
 mod upgrade;
+mod volatile;

@@ -13,9 +13,10 @@ use tokio::sync::oneshot;
 
 use crate::{
     admission::Refusal,
-    args::{ArgsError, IntoArgs, RawArgs},
+    args::{ArgsError, FromArgs, IntoArgs, RawArgs},
     emitted::EmitError,
-    socket::Socket,
+    round::Answers,
+    socket::{Socket, SocketId},
 };
 
 /// Answers an event, at most once. Does nothing if the client asked for no answer.
@@ -81,6 +82,54 @@ pub enum AckError {
     /// The answer is of another type.
     #[error("the client's answer is of another type: {0}")]
     Args(#[from] ArgsError),
+}
+
+/// Why [`Broadcast::emit_with_ack`](crate::Broadcast::emit_with_ack) has not everyone's answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BroadcastAckError<T> {
+    /// Not everyone answered.
+    #[error("{} of {} sockets gave no answer", missing.len(), missing.len() + answers.len())]
+    Missing {
+        /// The answers that came, in their order.
+        answers: Vec<(SocketId, T)>,
+        /// Who gave none, and why.
+        missing: Vec<(SocketId, AckError)>,
+    },
+    /// As many broadcasts as `max_pending_acks` wait for answers in this namespace.
+    #[error("{0} broadcasts wait for answers already")]
+    TooManyPending(usize),
+    /// The event could not be sent.
+    #[error(transparent)]
+    Emit(#[from] EmitError),
+}
+
+/// Everyone's answer, as `T`.
+///
+/// # Errors
+///
+/// [`BroadcastAckError::Missing`] unless everyone gave one.
+pub(crate) fn read_all<T: FromArgs>(
+    Answers {
+        given,
+        left,
+        silent,
+    }: Answers,
+) -> Result<Vec<(SocketId, T)>, BroadcastAckError<T>> {
+    let left = left.into_iter().map(|id| (id, AckError::Disconnected));
+    let silent = silent.into_iter().map(|id| (id, AckError::Timeout));
+    let mut missing: Vec<_> = left.chain(silent).collect();
+    let mut answers = Vec::with_capacity(given.len());
+    for (id, args) in given {
+        match args.read() {
+            Ok(answer) => answers.push((id, answer)),
+            Err(wrong) => missing.push((id, wrong.into())),
+        }
+    }
+    match missing.is_empty() {
+        true => Ok(answers),
+        false => Err(BroadcastAckError::Missing { answers, missing }),
+    }
 }
 
 /// Which answers a client owes. Takes no memory before the first.

@@ -1,11 +1,13 @@
 //! Broadcast: choosing receivers, then emitting to them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use smallvec::SmallVec;
 
 use crate::{
-    args::IntoArgs,
+    ack::{BroadcastAckError, read_all},
+    args::{FromArgs, IntoArgs},
+    clock,
     emitted::Emitted,
     io::Io,
     ranges::Keep,
@@ -104,6 +106,43 @@ impl Broadcast {
         let latest = self.io.latest_key(event);
         self.io
             .broadcast(event, args, &self.select, Keep::Latest(latest))
+    }
+
+    /// Sends an event, and waits for everyone's answer: each receiver's id and answer, in the order
+    /// in which they came. The event is sent at once, not when the result is first awaited; nobody
+    /// to ask is an answer at once.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use fanfare::{BroadcastAckError, Io};
+    /// # async fn vote(io: Io) {
+    /// match io.to("jury").emit_with_ack::<bool, _>("guilty?", (), Duration::from_secs(10)).await {
+    ///     Ok(votes) => println!("{} votes", votes.len()),
+    ///     Err(BroadcastAckError::Missing { answers, missing }) => {
+    ///         println!("{} votes, {} abstentions", answers.len(), missing.len());
+    ///     }
+    ///     Err(wrong) => println!("{wrong}"),
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`BroadcastAckError::Missing`] with the answers that came, and who gave none: it did not
+    /// within `patience`, it left, or its answer is no `T`. [`BroadcastAckError`] has the others.
+    ///
+    /// # Cancel safety
+    ///
+    /// The event is sent in any case; answers that come after the drop are ignored.
+    pub fn emit_with_ack<T: FromArgs, A: IntoArgs>(
+        &self,
+        event: &str,
+        args: A,
+        patience: Duration,
+    ) -> impl Future<Output = Result<Vec<(SocketId, T)>, BroadcastAckError<T>>> + use<T, A> {
+        let until = clock::after(patience);
+        let asking = self.io.ask(event, args, &self.select);
+        async move { read_all(asking?.answers(until).await) }
     }
 
     /// These receivers, for events that are worth nothing later; see [`Io::volatile`].

@@ -124,7 +124,8 @@ pub struct Limits {
     pub max_inbox_bytes: usize,
     /// Namespaces that one session may be in. 100: pages use a handful.
     pub max_namespaces: usize,
-    /// Acks that one socket may still owe. 1,000: a client that answers nothing costs no more.
+    /// Acks that one socket may still owe, and broadcasts of one namespace that may wait for
+    /// answers. 1,000: a client that answers nothing costs no more.
     pub max_pending_acks: usize,
     /// Bytes of request line and headers that are kept for handlers. 4 KiB: what browsers send,
     /// cookies included; longer headers are cut off, never a value in its middle.

@@ -1,13 +1,14 @@
 //! Io: a server, seen from one of its namespaces.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use fanfare_proto::socketio::Nsp;
 use serde::Serialize;
 
 use crate::{
+    ack::BroadcastAckError,
     admission::{Admission, Handshake, Refusal},
-    args::{IntoArgs, RawArgs},
+    args::{FromArgs, IntoArgs, RawArgs},
     book::Count,
     broadcast::{Broadcast, Select, Volatile},
     config::Config,
@@ -18,6 +19,7 @@ use crate::{
     namespace::Namespace,
     ranges::{Keep, LatestKey},
     reason::DisconnectReason,
+    round::Asking,
     server::Server,
     session::Session,
     shard::Shard,
@@ -240,6 +242,25 @@ impl Io {
         )
     }
 
+    /// Sends an event to everyone in the namespace, and waits for everyone's answer; see
+    /// [`Broadcast::emit_with_ack`].
+    ///
+    /// # Errors
+    ///
+    /// [`BroadcastAckError`] unless everyone has answered within `patience`.
+    ///
+    /// # Cancel safety
+    ///
+    /// The event is sent in any case; answers that come after the drop are ignored.
+    pub fn emit_with_ack<T: FromArgs, A: IntoArgs>(
+        &self,
+        event: &str,
+        args: A,
+        patience: Duration,
+    ) -> impl Future<Output = Result<Vec<(SocketId, T)>, BroadcastAckError<T>>> + use<T, A> {
+        Broadcast::new(self.clone(), None).emit_with_ack(event, args, patience)
+    }
+
     /// Everyone in the namespace, for events that are worth nothing later: they reach whom they
     /// can reach now.
     ///
@@ -359,6 +380,22 @@ impl Io {
                 Emitted::failed(error)
             }
         }
+    }
+
+    pub(crate) fn ask<T>(
+        &self,
+        event: &str,
+        args: impl IntoArgs,
+        select: &Select,
+    ) -> Result<Asking, BroadcastAckError<T>> {
+        let limits = &self.server.config.limits;
+        let id = self.namespace.next_ack_id();
+        let max_bytes = limits.proto.max_payload_bytes;
+        let frames = frame::event(&self.namespace.nsp, Some(id), event, args, max_bytes)?;
+        let (shards, max) = (self.server.shards(), limits.max_pending_acks);
+        self.namespace
+            .ask(shards, &frames, select, id, max)
+            .map_err(BroadcastAckError::TooManyPending)
     }
 
     pub(crate) fn count_of(&self, select: &Select) -> usize {

@@ -52,6 +52,7 @@ mod namespace;
 mod outbox;
 mod ranges;
 mod reason;
+mod round;
 mod server;
 mod session;
 mod sessions;
@@ -63,7 +64,7 @@ mod transport;
 pub use fanfare_proto::{Limits as ProtoLimits, engineio::Transport};
 
 pub use crate::{
-    ack::{Ack, AckError},
+    ack::{Ack, AckError, BroadcastAckError},
     admission::{Admission, Handshake, Refusal},
     args::{Args, ArgsError, Binary, FromArgs, IntoArgs, RawArgs},
     book::Count,

@@ -15,7 +15,8 @@ use crate::{
     emitted::Emitted,
     handler::Handlers,
     ranges::{Keep, LatestKey},
-    shard::{Shard, Wake},
+    round::{Asking, Rounds},
+    shard::{Shard, ShardTurn, Wake},
     socket::{Socket, SocketId},
 };
 
@@ -29,6 +30,8 @@ pub(crate) struct Namespace {
     book: Book,
     /// Whoever holds it decides what comes next in this namespace.
     order: Mutex<Order>,
+    /// Broadcasts that wait for answers. Locked under the order, or under a session's state.
+    pub(crate) rounds: Rounds,
     ack_ids: AtomicU64,
 }
 
@@ -41,6 +44,17 @@ pub(crate) struct Order {
     pub(crate) newcomer: u64,
 }
 
+/// Who has to be told once the order is released.
+struct Wakes<'a>(SmallVec<[(&'a Shard, Wake); 8]>);
+
+impl Wakes<'_> {
+    fn tell(self) {
+        for (shard, wake) in self.0 {
+            shard.tell(wake);
+        }
+    }
+}
+
 impl Namespace {
     pub(crate) fn new(nsp: Nsp, number: usize) -> Self {
         Self {
@@ -50,6 +64,7 @@ impl Namespace {
             handlers: RwLock::default(),
             book: Book::default(),
             order: Mutex::default(),
+            rounds: Rounds::default(),
             ack_ids: AtomicU64::new(0),
         }
     }
@@ -133,23 +148,62 @@ impl Namespace {
         select: &Select,
         keep: Keep,
     ) -> Emitted {
+        let (emitted, wakes) = self.append(shards, frames, select, keep, |_| ());
+        drop(order);
+        wakes.tell();
+        emitted
+    }
+
+    /// Sends frames to everyone whom `select` names, and waits for their answers.
+    ///
+    /// # Errors
+    ///
+    /// How many broadcasts wait already, when that is `max`.
+    pub(crate) fn ask(
+        self: &Arc<Self>,
+        shards: &[Arc<Shard>],
+        frames: &[u8],
+        select: &Select,
+        id: AckId,
+        max: usize,
+    ) -> Result<Asking, usize> {
+        let order = self.order();
+        // Held until the round is open: an answer might come sooner.
+        let mut rounds = self.rounds.lock();
+        if max <= rounds.len() {
+            return Err(rounds.len());
+        }
+        let mut asked = Vec::new();
+        let (_, wakes) = self.append(shards, frames, select, Keep::Event, |turn| {
+            asked.extend(turn.select(self.number, select));
+        });
+        let asking = rounds.open(self, id, asked.into_iter());
+        drop(rounds);
+        drop(order);
+        wakes.tell();
+        Ok(asking)
+    }
+
+    /// Appends frames to the turn of each shard, by who holds the order; `witness` sees each turn.
+    fn append<'a>(
+        &self,
+        shards: &'a [Arc<Shard>],
+        frames: &[u8],
+        select: &Select,
+        keep: Keep,
+        mut witness: impl FnMut(&ShardTurn),
+    ) -> (Emitted, Wakes<'a>) {
         let mut emitted = Emitted::new();
-        let mut wakes: SmallVec<[(&Shard, Wake); 8]> = SmallVec::new();
+        let mut wakes = SmallVec::new();
         for shard in shards {
-            if let Some((part, wake)) =
-                shard
-                    .lock()
-                    .push_broadcast(frames, self.number, select, keep)
-            {
+            let mut turn = shard.lock();
+            if let Some((part, wake)) = turn.push_broadcast(frames, self.number, select, keep) {
                 emitted.push(part);
-                wakes.push((shard, wake));
+                wakes.push((&**shard, wake));
+                witness(&turn);
             }
         }
-        drop(order);
-        for (shard, wake) in wakes {
-            shard.tell(wake);
-        }
-        emitted
+        (emitted, Wakes(wakes))
     }
 
     /// Sends frames to one socket, by who holds the order.

@@ -216,5 +216,7 @@ impl Session {
 /// lock: later, somebody else might have the session's slot, and be taken out instead.
 pub(super) fn leave(socket: Socket, reason: DisconnectReason, steps: &mut Steps) {
     socket.namespace().leave(&socket);
+    let over = socket.namespace().rounds.leave(&socket);
+    steps.extend(over.into_iter().map(Step::RoundOver));
     steps.push(Step::Left(socket, reason));
 }

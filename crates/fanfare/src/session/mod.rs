@@ -37,6 +37,7 @@ use crate::{
     namespace::Namespace,
     outbox::{Outbox, Sink},
     reason::DisconnectReason,
+    round,
     server::Server,
     shard::{Shard, SlotId},
     socket::Socket,
@@ -114,6 +115,7 @@ enum Step {
     Raw(engineio::Message),
     Serve(Socket),
     Answer(oneshot::Sender<RawArgs>, RawArgs),
+    RoundOver(round::Over),
     Left(Socket, DisconnectReason),
     CloseTransport,
     Over(CloseReason),
@@ -275,6 +277,7 @@ impl Session {
             Step::Serve(socket) => inbox::serve(&socket, place),
             // Nobody may wait for the answer any more.
             Step::Answer(to, args) => drop(to.send(args)),
+            Step::RoundOver(over) => over.tell(),
             Step::Left(socket, reason) => self.after_leave(&socket, reason, place),
             Step::CloseTransport => {
                 self.shard

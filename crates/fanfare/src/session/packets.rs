@@ -99,8 +99,14 @@ impl Session {
                     json: args,
                     attachments,
                 };
-                let asked = id.and_then(|id| socket.acks().take(id));
-                steps.extend(asked.map(|to| Step::Answer(to, args)));
+                let Some(id) = id else { return Ok(()) };
+                match socket.acks().take(id) {
+                    Some(to) => steps.push(Step::Answer(to, args)),
+                    None => {
+                        let over = socket.namespace().rounds.answer(id, socket, args);
+                        steps.extend(over.map(Step::RoundOver));
+                    }
+                }
                 Ok(())
             }
             socketio::Packet::ConnectError { .. } => {

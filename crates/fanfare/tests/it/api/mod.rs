@@ -4,6 +4,7 @@ mod acks;
 mod admission;
 mod announce;
 mod binary;
+mod broadcast_acks;
 mod bundle;
 mod disconnect;
 mod handlers;

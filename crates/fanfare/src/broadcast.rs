@@ -155,6 +155,33 @@ impl Broadcast {
         self.io.count_of(&self.select)
     }
 
+    /// These sockets of this node, in no order.
+    ///
+    /// ```
+    /// # let io = fanfare::Io::new();
+    /// let names: Vec<_> = io.to("board").sockets().iter().map(|socket| socket.id()).collect();
+    /// ```
+    pub fn sockets(&self) -> Vec<Socket> {
+        self.io.sockets_of(&self.select)
+    }
+
+    /// Adds these sockets to a room, at one point of the namespace's order: a broadcast to the room
+    /// reaches all of them, or came before.
+    ///
+    /// ```
+    /// # let io = fanfare::Io::new();
+    /// io.to("lobby").join("game 7");
+    /// io.to("game 7").leave("lobby");
+    /// ```
+    pub fn join(&self, room: impl AsRef<str>) {
+        self.io.join_of(&self.select, room.as_ref());
+    }
+
+    /// Takes these sockets out of a room, at one point of the namespace's order.
+    pub fn leave(&self, room: impl AsRef<str>) {
+        self.io.leave_of(&self.select, room.as_ref());
+    }
+
     /// Disconnects these sockets from the namespace.
     pub fn disconnect(&self) {
         self.io.disconnect_of(&self.select);

@@ -325,14 +325,29 @@ impl Io {
 
     /// The sockets of this node in the namespace, in no order.
     pub fn sockets(&self) -> Vec<Socket> {
-        self.select(&Select::default())
+        self.sockets_of(&Select::default())
+    }
+
+    /// Adds everyone in the namespace to a room; see [`Broadcast::join`].
+    pub fn join(&self, room: impl AsRef<str>) {
+        self.join_of(&Select::default(), room.as_ref());
+    }
+
+    /// Takes everyone in the namespace out of a room; see [`Broadcast::leave`].
+    pub fn leave(&self, room: impl AsRef<str>) {
+        self.leave_of(&Select::default(), room.as_ref());
+    }
+
+    /// Disconnects everyone from the namespace.
+    pub fn disconnect(&self) {
+        self.disconnect_of(&Select::default());
     }
 
     /// The socket of this id, if it is connected to this node.
     pub fn socket(&self, id: SocketId) -> Option<Socket> {
         let room: Arc<str> = id.as_str().into();
         // A room may be called like it, too.
-        self.select(&Select {
+        self.sockets_of(&Select {
             rooms: [room].into_iter().collect(),
             ..Select::default()
         })
@@ -408,12 +423,21 @@ impl Io {
     }
 
     pub(crate) fn disconnect_of(&self, select: &Select) {
-        for socket in self.select(select) {
+        for socket in self.sockets_of(select) {
             socket.disconnect();
         }
     }
 
-    fn select(&self, select: &Select) -> Vec<Socket> {
+    pub(crate) fn join_of(&self, select: &Select, room: &str) {
+        self.namespace.join_room(self.server.shards(), select, room);
+    }
+
+    pub(crate) fn leave_of(&self, select: &Select, room: &str) {
+        self.namespace
+            .leave_room(self.server.shards(), select, room);
+    }
+
+    pub(crate) fn sockets_of(&self, select: &Select) -> Vec<Socket> {
         let sessions = |shard: &Arc<Shard>| shard.lock().select(self.namespace.number, select);
         let sessions = self.server.shards().iter().flat_map(sessions);
         sessions

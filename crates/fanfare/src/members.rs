@@ -40,33 +40,48 @@ impl Members {
 
     /// Does nothing for who is no member.
     pub(crate) fn join_room(&mut self, slot: SlotId, id: SocketId, room: &str) {
-        if !self.has(id) {
-            return;
+        if self.has(id) {
+            self.add_to(slot.index, room);
         }
+    }
+
+    /// Adds everyone whom `select` names to a room.
+    pub(crate) fn join_room_all(&mut self, select: &Select, room: &str) {
+        for slot in self.selected(select) {
+            self.add_to(slot, room);
+        }
+    }
+
+    fn add_to(&mut self, slot: u32, room: &str) {
         let room: Arc<str> = match self.rooms.get_key_value(room) {
             Some((room, _)) => room.clone(),
             None => room.into(),
         };
-        if self
-            .rooms
-            .entry(room.clone())
-            .or_default()
-            .insert(slot.index)
-        {
-            self.rooms_of.entry(slot.index).or_default().push(room);
+        if self.rooms.entry(room.clone()).or_default().insert(slot) {
+            self.rooms_of.entry(slot).or_default().push(room);
         }
     }
 
     /// Does nothing for who is no member.
     pub(crate) fn leave_room(&mut self, slot: SlotId, id: SocketId, room: &str) {
-        if !self.has(id) {
-            return;
+        if self.has(id) {
+            self.remove_from(slot.index, room);
         }
-        self.take_from(slot.index, room);
-        if let Some(rooms) = self.rooms_of.get_mut(&slot.index) {
+    }
+
+    /// Takes everyone whom `select` names out of a room.
+    pub(crate) fn leave_room_all(&mut self, select: &Select, room: &str) {
+        for slot in self.selected(select) {
+            self.remove_from(slot, room);
+        }
+    }
+
+    fn remove_from(&mut self, slot: u32, room: &str) {
+        self.take_from(slot, room);
+        if let Some(rooms) = self.rooms_of.get_mut(&slot) {
             rooms.retain(|joined| **joined != *room);
             if rooms.is_empty() {
-                self.rooms_of.remove(&slot.index);
+                self.rooms_of.remove(&slot);
             }
         }
     }
@@ -114,6 +129,12 @@ impl Members {
         for slot in receivers {
             send(slot);
         }
+    }
+
+    fn selected(&self, select: &Select) -> Vec<u32> {
+        let mut slots = Vec::new();
+        self.for_each(select, |slot| slots.push(slot));
+        slots
     }
 
     /// A socket's id names a room that holds just this socket.

@@ -226,6 +226,28 @@ impl Namespace {
         session.shard.tell(wake);
     }
 
+    /// Adds everyone whom `select` names to `room`, at one point of the order.
+    pub(crate) fn join_room(&self, shards: &[Arc<Shard>], select: &Select, room: &str) {
+        let _order = self.order();
+        for shard in shards {
+            shard
+                .lock()
+                .members_mut(self.number)
+                .join_room_all(select, room);
+        }
+    }
+
+    /// Takes everyone whom `select` names out of `room`, at one point of the order.
+    pub(crate) fn leave_room(&self, shards: &[Arc<Shard>], select: &Select, room: &str) {
+        let _order = self.order();
+        for shard in shards {
+            shard
+                .lock()
+                .members_mut(self.number)
+                .leave_room_all(select, room);
+        }
+    }
+
     /// Everyone but `ids`.
     pub(crate) fn all_but(ids: &[SocketId]) -> Select {
         Select {

@@ -1,5 +1,7 @@
 //! Rooms, and everyone but some.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use fanfare::{Broadcast, Socket};
 use fanfare_testkit::{Client, eventually};
 
@@ -134,6 +136,89 @@ async fn all_sockets_of_a_room_are_disconnected_at_once() {
 }
 
 #[tokio::test]
+async fn whoever_is_chosen_joins_and_leaves_rooms_together() {
+    let mut crowd = Crowd::of(["ada", "bob", "cyd", "dan"]).await;
+    let io = &crowd.server.io;
+    let [ada, bob, ..] = &crowd.sockets[..] else {
+        panic!("four sockets")
+    };
+    ada.join("one");
+    bob.join("one");
+    bob.join("two");
+    io.to("one").except("two").join("three");
+    io.except("one").join("three");
+    check_rooms(
+        &crowd,
+        [&["one", "three"], &["one", "two"], &["three"], &["three"]],
+    );
+    io.to("three").leave("three");
+    check_rooms(&crowd, [&["one"], &["one", "two"], &[], &[]]);
+    bob.broadcast().join("two");
+    ada.to("one").leave("one");
+    io.to("nobody").join("five");
+    check_rooms(&crowd, [&["one", "two"], &["two"], &["two"], &["two"]]);
+    io.join("all");
+    io.leave("two");
+    check_rooms(&crowd, [&["one", "all"], &["all"], &["all"], &["all"]]);
+    assert_eq!((io.to("two").count(), io.to("all").count()), (0, 4));
+    let all = ["ada", "bob", "cyd", "dan"];
+    check_sent(io, &mut crowd.clients, &io.to("all"), &all).await;
+}
+
+#[tokio::test]
+async fn whoever_is_chosen_is_found_or_disconnected() {
+    let mut crowd = Crowd::of(["ada", "bob", "cyd"]).await;
+    let io = &crowd.server.io;
+    let [ada, bob, cyd] = &crowd.sockets[..] else {
+        panic!("three sockets")
+    };
+    ada.join("one");
+    bob.join("one");
+    check_found(&io.to("one"), &[ada, bob]);
+    check_found(&io.to("one").to(cyd.id()), &[ada, bob, cyd]);
+    check_found(&io.except("one"), &[cyd]);
+    check_found(&ada.to("one"), &[bob]);
+    check_found(&io.to("nobody"), &[]);
+    io.except("one").disconnect();
+    check_found(&ada.broadcast(), &[bob]);
+    crowd.clients[2].1.expect("41").await;
+    io.disconnect();
+    assert_eq!(io.count().sockets, 0);
+    for (_, client) in &mut crowd.clients[..2] {
+        client.expect("41").await;
+    }
+}
+
+/// While everyone moves from room to room, an event to either reaches all or nobody. Volatile:
+/// nobody reads here, and nobody shall be disconnected for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn all_who_join_together_hear_the_same() {
+    let crowd = Crowd::of(["ada", "bob", "cyd", "dan"]).await;
+    let io = &crowd.server.io;
+    io.join("left");
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Acquire) {
+                    let both = io.to("left").to("right").volatile();
+                    assert_eq!(both.emit("x", 1).receivers(), 4);
+                    let right = io.to("right").volatile().emit("x", 2).receivers();
+                    assert!(right == 0 || right == 4, "{right} of 4");
+                }
+            });
+        }
+        for _ in 0..5_000 {
+            io.to("left").join("right");
+            io.to("right").leave("left");
+            io.to("right").join("left");
+            io.to("left").leave("right");
+        }
+        is_over.store(true, Ordering::Release);
+    });
+}
+
+#[tokio::test]
 async fn the_connect_handler_can_join_rooms_and_the_newcomer_hears_itself() {
     let server = Server::start().await;
     server.io.on_connect(|io, socket| async move {
@@ -173,6 +258,25 @@ impl Crowd {
             sockets,
         }
     }
+}
+
+#[track_caller]
+fn check_rooms<const N: usize>(crowd: &Crowd, expected: [&[&str]; N]) {
+    let rooms: Vec<_> = crowd.sockets.iter().map(Socket::rooms).collect();
+    assert_eq!(rooms, expected);
+}
+
+#[track_caller]
+fn check_found(chosen: &Broadcast, expected: &[&Socket]) {
+    let mut found: Vec<_> = chosen
+        .sockets()
+        .iter()
+        .map(|it| it.id().to_string())
+        .collect();
+    let mut expected: Vec<_> = expected.iter().map(|it| it.id().to_string()).collect();
+    found.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
 }
 
 async fn check_sent(

@@ -80,6 +80,8 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(crate) type OnConnect = Arc<dyn Fn(Io, Socket) -> BoxFuture<()> + Send + Sync>;
 pub(crate) type OnDisconnect =
     Arc<dyn Fn(Io, Socket, DisconnectReason) -> BoxFuture<()> + Send + Sync>;
+pub(crate) type OnDisconnecting =
+    Arc<dyn Fn(Io, Socket, DisconnectReason, Vec<String>) -> BoxFuture<()> + Send + Sync>;
 pub(crate) type OnEvent =
     Arc<dyn Fn(Socket, &RawArgs, Ack) -> Result<BoxFuture<()>, ArgsError> + Send + Sync>;
 pub(crate) type OnAny = Arc<dyn Fn(Socket, &str, &RawArgs) -> BoxFuture<()> + Send + Sync>;
@@ -96,6 +98,7 @@ pub(crate) struct Handlers {
     pub(crate) use_connect: Vec<UseConnect>,
     pub(crate) admit: Option<OnAdmit>,
     pub(crate) connect: Vec<OnConnect>,
+    pub(crate) disconnecting: Vec<OnDisconnecting>,
     pub(crate) disconnect: Vec<OnDisconnect>,
     /// Called for every event, before `events`.
     pub(crate) any: Vec<OnAny>,

@@ -5,6 +5,7 @@ use std::{
     future::Future,
     panic::AssertUnwindSafe,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
@@ -40,7 +41,15 @@ pub(crate) enum Item {
         args: RawArgs,
         id: Option<AckId>,
     },
-    Disconnect(DisconnectReason),
+    Disconnect(Leaving),
+}
+
+/// What the handlers of a socket that has left are told.
+#[derive(Debug)]
+pub(crate) struct Leaving {
+    pub(crate) reason: DisconnectReason,
+    /// The rooms that it was in.
+    pub(crate) rooms: Vec<Arc<str>>,
 }
 
 /// Where handlers run.
@@ -174,20 +183,32 @@ fn handle(socket: &Socket, item: Item) -> Option<BoxFuture<()>> {
             })
         }
         Item::Event { event, args, id } => handle_event(socket, &event, args, id),
-        Item::Disconnect(reason) => {
-            let handlers = socket.handlers(|handlers| handlers.disconnect.clone());
-            let socket = socket.clone();
-            (!handlers.is_empty()).then(|| -> BoxFuture<()> {
-                Box::pin(async move {
-                    for on_disconnect in handlers {
-                        if caught(|| on_disconnect(socket.io(), socket.clone(), reason)).await.is_err() {
-                            error!(nsp = socket.nsp(), id = %socket.id(), "a disconnect handler panicked");
-                        }
-                    }
-                })
-            })
-        }
+        Item::Disconnect(leaving) => handle_disconnect(socket, leaving),
     }
+}
+
+fn handle_disconnect(socket: &Socket, Leaving { reason, rooms }: Leaving) -> Option<BoxFuture<()>> {
+    let (disconnecting, disconnect) =
+        socket.handlers(|handlers| (handlers.disconnecting.clone(), handlers.disconnect.clone()));
+    if disconnecting.is_empty() && disconnect.is_empty() {
+        return None;
+    }
+    let socket = socket.clone();
+    Some(Box::pin(async move {
+        for handler in disconnecting {
+            let rooms = rooms.iter().map(|room| String::from(&**room)).collect();
+            let called = caught(|| handler(socket.io(), socket.clone(), reason, rooms));
+            if called.await.is_err() {
+                error!(nsp = socket.nsp(), id = %socket.id(), "a disconnecting handler panicked");
+            }
+        }
+        for handler in disconnect {
+            let called = caught(|| handler(socket.io(), socket.clone(), reason));
+            if called.await.is_err() {
+                error!(nsp = socket.nsp(), id = %socket.id(), "a disconnect handler panicked");
+            }
+        }
+    }))
 }
 
 fn handle_event(

@@ -137,6 +137,33 @@ impl Io {
             .change_handlers(|handlers| handlers.connect.push(Arc::new(handler)));
     }
 
+    /// Calls `handler` when a socket leaves the namespace, with the rooms that it was in, and before
+    /// the handlers of [`on_disconnect`](Self::on_disconnect). The room of its own id is not among
+    /// them.
+    ///
+    /// **Deviation.** In the reference the socket is still counted and still in its rooms meanwhile.
+    /// Here it is not, so that no handler can delay the count.
+    ///
+    /// ```
+    /// # let io = fanfare::Io::new();
+    /// io.on_disconnecting(|io, socket, _reason, rooms| async move {
+    ///     for room in rooms {
+    ///         io.to(room).emit("left", socket.id().as_str());
+    ///     }
+    /// });
+    /// ```
+    pub fn on_disconnecting<F, R>(&self, handler: F)
+    where
+        F: Fn(Self, Socket, DisconnectReason, Vec<String>) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let handler = move |io, socket, reason, rooms| -> BoxFuture<()> {
+            Box::pin(handler(io, socket, reason, rooms))
+        };
+        self.namespace
+            .change_handlers(|handlers| handlers.disconnecting.push(Arc::new(handler)));
+    }
+
     /// Calls `handler` when a socket has left the namespace: it is no longer counted, nor a
     /// receiver, nor in any room.
     pub fn on_disconnect<F, R>(&self, handler: F)

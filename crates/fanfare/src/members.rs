@@ -23,15 +23,17 @@ impl Members {
         self.by_id.insert(id, slot.index);
     }
 
-    /// The socket is no member any more, and in no room.
-    pub(crate) fn leave(&mut self, slot: SlotId, id: SocketId) {
+    /// The socket is no member any more, and in no room. Returns the rooms that it was in.
+    pub(crate) fn leave(&mut self, slot: SlotId, id: SocketId) -> Vec<Arc<str>> {
         if self.by_id.remove(&id).is_none() {
-            return;
+            return Vec::new();
         }
         self.all.remove(slot.index);
-        for room in self.rooms_of.remove(&slot.index).unwrap_or_default() {
-            self.take_from(slot.index, &room);
+        let rooms = self.rooms_of.remove(&slot.index).unwrap_or_default();
+        for room in &rooms {
+            self.take_from(slot.index, room);
         }
+        rooms
     }
 
     pub(crate) fn has(&self, id: SocketId) -> bool {

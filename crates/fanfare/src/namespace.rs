@@ -111,20 +111,22 @@ impl Namespace {
         wake
     }
 
-    /// Takes `socket` out, at one point of the order.
-    pub(crate) fn leave(&self, socket: &Socket) {
+    /// Takes `socket` out, at one point of the order. Returns the rooms that it was in.
+    pub(crate) fn leave(&self, socket: &Socket) -> Vec<Arc<str>> {
         let session = socket.session();
-        {
+        let rooms = {
             let mut order = self.order();
-            session
+            let rooms = session
                 .shard
                 .lock()
                 .members_mut(self.number)
                 .leave(session.slot, socket.id());
             self.book.leave(socket.user());
             order.version += 1;
-        }
+            rooms
+        };
         self.announcements.changed.notify_one();
+        rooms
     }
 
     /// Sends frames to everyone whom `select` names, at one point of the order, in all shards.

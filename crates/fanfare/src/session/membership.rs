@@ -12,7 +12,7 @@ use super::{Entry, Session, Stage, Step, Steps};
 use crate::{
     admission::{Admission, Deciders, Handshake, Refusal},
     clock, frame,
-    inbox::{self, Item, Place},
+    inbox::{self, Item, Leaving, Place},
     namespace::Namespace,
     reason::DisconnectReason,
     socket::{Socket, SocketId},
@@ -126,11 +126,11 @@ impl Session {
     }
 
     /// Tells a socket's handlers that it has left.
-    pub(super) fn after_leave(&self, socket: &Socket, reason: DisconnectReason, place: Place) {
-        debug!(nsp = socket.nsp(), id = %socket.id(), %reason, "a socket disconnected");
+    pub(super) fn after_leave(&self, socket: &Socket, leaving: Leaving, place: Place) {
+        debug!(nsp = socket.nsp(), id = %socket.id(), reason = %leaving.reason, "a socket disconnected");
         socket.acks().clear();
         let max = socket.max_inbox_bytes();
-        socket.inbox().push(Item::Disconnect(reason), max);
+        socket.inbox().push(Item::Disconnect(leaving), max);
         inbox::serve(socket, place);
     }
 
@@ -215,8 +215,8 @@ impl Session {
 /// Takes a socket that has just been taken out of `entries` out of everything else, under the same
 /// lock: later, somebody else might have the session's slot, and be taken out instead.
 pub(super) fn leave(socket: Socket, reason: DisconnectReason, steps: &mut Steps) {
-    socket.namespace().leave(&socket);
+    let rooms = socket.namespace().leave(&socket);
     let over = socket.namespace().rounds.leave(&socket);
     steps.extend(over.into_iter().map(Step::RoundOver));
-    steps.push(Step::Left(socket, reason));
+    steps.push(Step::Left(socket, Leaving { reason, rooms }));
 }

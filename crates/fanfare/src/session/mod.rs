@@ -33,7 +33,7 @@ use crate::{
     dialect::{BinaryForm, Dialect},
     engine, frame,
     head::Head,
-    inbox::{self, Place},
+    inbox::{self, Leaving, Place},
     namespace::Namespace,
     outbox::{Outbox, Sink},
     reason::DisconnectReason,
@@ -116,7 +116,7 @@ enum Step {
     Serve(Socket),
     Answer(oneshot::Sender<RawArgs>, RawArgs),
     RoundOver(round::Over),
-    Left(Socket, DisconnectReason),
+    Left(Socket, Leaving),
     CloseTransport,
     Over(CloseReason),
 }
@@ -278,7 +278,7 @@ impl Session {
             // Nobody may wait for the answer any more.
             Step::Answer(to, args) => drop(to.send(args)),
             Step::RoundOver(over) => over.tell(),
-            Step::Left(socket, reason) => self.after_leave(&socket, reason, place),
+            Step::Left(socket, leaving) => self.after_leave(&socket, leaving, place),
             Step::CloseTransport => {
                 self.shard
                     .tell_after(|turn| turn.free_slot_after(self.slot, &frame::close()));

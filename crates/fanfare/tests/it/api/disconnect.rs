@@ -132,6 +132,56 @@ async fn a_silent_client_is_lost_on_either_transport() {
     check_left(&mut notes, "ping timeout").await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_is_told_of_with_its_rooms_and_is_no_longer_counted() {
+    let server = Server::with(server::brisk()).await;
+    let (pen, mut notes) = notes();
+    let last = pen.clone();
+    server.io.on_connect(|_, socket| async move {
+        socket.join("one");
+        socket.join("two");
+        socket.join("three");
+        socket.leave("two");
+        socket.emit("joined", 1);
+    });
+    server.io.on_disconnect(move |_, socket, reason| {
+        last.note(format!("disconnect {reason} {:?}", socket.rooms()));
+        async {}
+    });
+    for name in ["first", "second"] {
+        let pen = pen.clone();
+        server
+            .io
+            .on_disconnecting(move |io, socket, reason, rooms| {
+                let pen = pen.clone();
+                async move {
+                    tokio::task::yield_now().await;
+                    let (counted, inside) = (io.count().sockets, io.to("one").count());
+                    assert!(!socket.is_connected());
+                    pen.note(format!("{name} {reason} {rooms:?} {counted} {inside}"));
+                    assert_eq!(name, "second", "expected by this test");
+                }
+            });
+    }
+    for (goodbye, reason) in [
+        (Some("41"), "client namespace disconnect"),
+        (Some("4x"), "forced close"),
+        (None, "transport close"),
+    ] {
+        let mut client = server.client().await;
+        client.expect(r#"42["joined",1]"#).await;
+        match goodbye {
+            Some(packet) => client.send(packet).await,
+            None => client.reset(),
+        }
+        for name in ["first", "second"] {
+            let note = format!(r#"{name} {reason} ["one", "three"] 0 0"#);
+            notes.expect(&[&note]).await;
+        }
+        notes.expect(&[&format!("disconnect {reason} []")]).await;
+    }
+}
+
 #[tokio::test]
 async fn a_disconnected_socket_leaves_its_connection_open() {
     let (server, mut notes) = watched(Config::default()).await;

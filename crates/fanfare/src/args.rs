@@ -1,9 +1,12 @@
 //! An event's arguments: JSON text and binary attachments, and the way from and to a user's types.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, fmt};
 
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Unexpected, Visitor},
+};
 
 /// An event's arguments as they were sent: JSON text, cut out but not parsed, and attachments.
 ///
@@ -181,7 +184,7 @@ thread_local! {
     static ATTACHMENTS: RefCell<Vec<Bytes>> = const { RefCell::new(Vec::new()) };
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Serialize)]
 struct Placeholder {
     #[serde(rename = "_placeholder")]
     placeholder: bool,
@@ -204,12 +207,49 @@ impl Serialize for Binary {
 
 impl<'de> Deserialize<'de> for Binary {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Placeholder { num, .. } = Placeholder::deserialize(deserializer)?;
+        deserializer.deserialize_map(BinaryVisitor)
+    }
+}
+
+struct BinaryVisitor;
+
+impl<'de> Visitor<'de> for BinaryVisitor {
+    type Value = Binary;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("binary data")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Binary, A::Error> {
+        let (mut is_placeholder, mut num) = (None, None);
+        while let Some(key) = map.next_key::<String>()? {
+            match &*key {
+                "_placeholder" => is_placeholder = Some(map.next_value::<PlaceholderField>()?),
+                "num" => num = Some(map.next_value::<PlaceholderField>()?),
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        let (Some(PlaceholderField::Flag(true)), Some(PlaceholderField::Number(num))) =
+            (is_placeholder, num)
+        else {
+            return Err(A::Error::invalid_type(Unexpected::Map, &self));
+        };
         ATTACHMENTS
             .with_borrow(|attachments| attachments.get(num).cloned())
-            .map(Self)
-            .ok_or_else(|| serde::de::Error::custom("a placeholder without its attachment"))
+            .map(Binary)
+            .ok_or_else(|| {
+                A::Error::custom("expected binary data, found a placeholder without its attachment")
+            })
     }
+}
+
+/// A field of an object that may be a placeholder, or anything of the application's.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum PlaceholderField {
+    Flag(bool),
+    Number(usize),
+    Other(IgnoredAny),
 }
 
 #[cfg(test)]
@@ -266,6 +306,44 @@ mod tests {
         assert!(
             error.contains("integer `5`") && error.contains("string"),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_placeholder_is_no_binary_data() {
+        for (json, found) in [
+            ("5", "integer `5`"),
+            ("null", "null"),
+            ("[true,0]", "sequence"),
+            (r#""AQ==""#, "string"),
+            ("{}", "map"),
+            (r#"{"num":0}"#, "map"),
+            (r#"{"_placeholder":true}"#, "map"),
+            (r#"{"_placeholder":false,"num":0}"#, "map"),
+            (r#"{"_placeholder":"true","num":0}"#, "map"),
+            (r#"{"_placeholder":true,"num":-1}"#, "map"),
+            (r#"{"_placeholder":true,"num":{"a":[]}}"#, "map"),
+            (r#"{"_placeholder":true,"num":1}"#, "without its attachment"),
+        ] {
+            let raw = RawArgs {
+                json: json.to_owned(),
+                attachments: vec![Bytes::from_static(b"one")],
+            };
+            let error = raw.read::<Binary>().unwrap_err().to_string();
+            assert!(error.contains("expected binary data"), "{json}: {error}");
+            assert!(error.contains(found), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_placeholder_may_have_fields_in_any_order_and_further_ones() {
+        let raw = RawArgs {
+            json: r#"{"more":{"num":[7]},"num":0,"_placeholder":true}"#.to_owned(),
+            attachments: vec![Bytes::from_static(b"one")],
+        };
+        assert_eq!(
+            raw.read::<Binary>().unwrap(),
+            Binary::from("one".as_bytes())
         );
     }
 

@@ -145,11 +145,24 @@ async fn binary_where_there_is_none_is_told_to_the_sender() {
     let server = Server::start().await;
     server.io.on("ask", |_: Socket, _: Binary, _: Ack| async {});
     let mut client = server.client().await;
-    for args in ["5", r#"{"_placeholder":true,"num":0}"#, "null"] {
+    for args in [
+        "5",
+        "null",
+        r#"{"_placeholder":true,"num":0}"#,
+        r#"{"_placeholder":false,"num":0}"#,
+    ] {
         client.send(&format!(r#"421["ask",{args}]"#)).await;
+        let answer = client.hear().await;
         assert!(
-            client.hear().await.starts_with(r#"431[{"error":"'ask': "#),
-            "{args}"
+            answer.starts_with(r#"431[{"error":"'ask': "#),
+            "{args}: {answer}"
         );
+        assert!(answer.contains("expected binary data"), "{args}: {answer}");
     }
+    client
+        .send(r#"451-1["ask",{"_placeholder":false,"num":0},{"_placeholder":true,"num":0}]"#)
+        .await;
+    client.send_binary(&[1]).await;
+    let answer = client.hear().await;
+    assert!(answer.contains("expected binary data"), "{answer}");
 }

@@ -8,13 +8,14 @@ use std::{
 };
 
 use fanfare_proto::{engineio::Transport, socketio::AckId};
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 use crate::{
     ack::{AckError, PendingAcks},
     admission::{Admission, Handshake},
     args::{FromArgs, IntoArgs},
     broadcast::{Broadcast, Volatile},
+    clock,
     emitted::EmitError,
     frame,
     handler::Handlers,
@@ -132,7 +133,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`AckError`] if no answer of type `T` comes within `patience`.
+    /// [`AckError`] if no answer of type `T` comes within `patience`, which begins at once.
     ///
     /// # Cancel safety
     ///
@@ -143,6 +144,7 @@ impl Socket {
         args: A,
         patience: Duration,
     ) -> impl Future<Output = Result<T, AckError>> + use<T, A> {
+        let until = clock::after(patience);
         let id = self.0.namespace.next_ack_id();
         let max = self.0.session.server.config.limits.max_pending_acks;
         let answer = self.0.acks.wait_for(id, max);
@@ -157,7 +159,7 @@ impl Socket {
         });
         let socket = self.clone();
         async move {
-            let answered = timeout(patience, answer?).await;
+            let answered = timeout_at(until, answer?).await;
             socket.0.acks.take(id);
             match answered {
                 Ok(Ok(args)) => Ok(args.read()?),

@@ -1,9 +1,13 @@
 //! Acks, in both directions and at once.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use fanfare::{Ack, AckError, Args, Config, EmitError, Limits, RawArgs, Socket};
-use fanfare_testkit::{Client, within};
+use fanfare_testkit::{Client, eventually, within};
+use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 
 use crate::{notes::notes, server::Server};
@@ -128,6 +132,21 @@ async fn a_client_that_does_not_answer_is_waited_for_no_longer_than_asked() {
     client.expect(r#"421["ask",2]"#).await;
     client.send("431[2]").await;
     assert_eq!(within("an answer", again).await.expect("an answer"), 2);
+}
+
+#[tokio::test]
+async fn patience_begins_with_the_event_and_not_with_the_waiting() {
+    let (_server, mut client, socket) = one().await;
+    let late = Instant::now() + Duration::from_millis(50);
+    let answer = socket.emit_with_ack::<u8, _>("ask", 1, Duration::from_millis(20));
+    client.expect(r#"420["ask",1]"#).await;
+    eventually("the patience is over", || late < Instant::now()).await;
+    let answer = answer.now_or_never();
+    assert!(matches!(answer, Some(Err(AckError::Timeout))), "{answer:?}");
+    let endless = socket.emit_with_ack::<u8, _>("ask", 2, Duration::MAX);
+    client.expect(r#"421["ask",2]"#).await;
+    client.send("431[2]").await;
+    assert_eq!(within("an answer", endless).await.expect("an answer"), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

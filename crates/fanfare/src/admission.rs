@@ -38,6 +38,12 @@ impl Handshake {
         self.session.head.header(name)
     }
 
+    /// The headers of that request, names in lower case, as far as `max_header_bytes` keeps them;
+    /// values that are no text are left out.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.session.head.headers()
+    }
+
     /// The value of a cookie of that request, as it was sent.
     pub fn cookie(&self, name: &str) -> Option<&str> {
         let cookies = self.header("cookie")?.split(';');

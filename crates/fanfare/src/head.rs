@@ -44,16 +44,16 @@ impl Head {
         self.lines.lines().next().unwrap_or_default()
     }
 
+    /// Names in lower case, and values.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let lines = self.lines.lines().skip(1);
+        lines.filter_map(|line| line.split_once(':'))
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let headers = self
-            .lines
-            .lines()
-            .skip(1)
-            .filter_map(|line| line.split_once(':'));
-        headers
-            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+        self.headers()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
-            .next()
     }
 
     pub(crate) fn remote_addr(&self) -> Option<SocketAddr> {

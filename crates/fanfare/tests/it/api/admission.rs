@@ -26,6 +26,9 @@ async fn admission_sees_the_request_and_the_auth_and_gives_user_and_data() {
         assert_eq!(handshake.nsp(), "/");
         assert_eq!(handshake.header("X-Test"), Some("yes"));
         assert_eq!(handshake.header("x-other"), None);
+        let headers: Vec<_> = handshake.headers().collect();
+        assert!(headers.contains(&("x-test", "yes")), "{headers:?}");
+        assert!(headers.contains(&("cookie", "other=1; session=a=b;last=2")));
         assert_eq!(handshake.cookie("session"), Some("a=b"));
         assert_eq!(handshake.cookie("sessio"), None);
         assert_eq!(handshake.query("color").as_deref(), Some("dark red"));

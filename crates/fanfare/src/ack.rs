@@ -16,7 +16,8 @@ use crate::{
     args::{ArgsError, FromArgs, IntoArgs, RawArgs},
     emitted::EmitError,
     round::Answers,
-    socket::{Socket, SocketId},
+    socket::Socket,
+    socket_id::SocketId,
 };
 
 /// Answers an event, at most once. Does nothing if the client asked for no answer.

@@ -19,7 +19,8 @@ use crate::{
     namespace::Namespace,
     ranges::{Keep, LatestKey},
     server::Server,
-    socket::{Socket, SocketId},
+    socket::Socket,
+    socket_id::SocketId,
 };
 
 /// What a namespace tells about its count.

@@ -11,7 +11,8 @@ use crate::{
     emitted::Emitted,
     io::Io,
     ranges::Keep,
-    socket::{Socket, SocketId},
+    socket::Socket,
+    socket_id::SocketId,
 };
 
 /// Receivers within a namespace: everyone, until [`to`](Self::to) or [`except`](Self::except)

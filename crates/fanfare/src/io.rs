@@ -24,7 +24,8 @@ use crate::{
     session::Session,
     shard::Shard,
     shutdown,
-    socket::{Socket, SocketId},
+    socket::Socket,
+    socket_id::SocketId,
 };
 
 /// A server, seen from one of its namespaces: the main one, `/`, unless it came from

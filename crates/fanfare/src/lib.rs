@@ -59,6 +59,7 @@ mod sessions;
 mod shard;
 mod shutdown;
 mod socket;
+mod socket_id;
 mod transport;
 
 pub use fanfare_proto::{Limits as ProtoLimits, engineio::Transport};
@@ -76,7 +77,8 @@ pub use crate::{
     io::Io,
     metrics::Metrics,
     reason::DisconnectReason,
-    socket::{Socket, SocketId},
+    socket::Socket,
+    socket_id::SocketId,
 };
 
 /// What serving returns.

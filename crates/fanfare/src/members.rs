@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use roaring::RoaringBitmap;
 
-use crate::{broadcast::Select, shard::SlotId, socket::SocketId};
+use crate::{broadcast::Select, shard::SlotId, socket_id::SocketId};
 
 /// Who of a shard is in a namespace, and in which of its rooms, as sets of slots.
 #[derive(Default)]

@@ -17,7 +17,8 @@ use crate::{
     ranges::{Keep, LatestKey},
     round::{Asking, Rounds},
     shard::{Shard, ShardTurn, Wake},
-    socket::{Socket, SocketId},
+    socket::Socket,
+    socket_id::SocketId,
 };
 
 /// One namespace of a server.

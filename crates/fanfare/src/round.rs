@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use crate::{
-    args::RawArgs, namespace::Namespace, session::Session, socket::Socket, socket::SocketId,
+    args::RawArgs, namespace::Namespace, session::Session, socket::Socket, socket_id::SocketId,
 };
 
 /// A namespace's open rounds, by their ack ids.

@@ -25,7 +25,7 @@ use crate::{
     session::{Opening, Session},
     sessions::Sessions,
     shard::Shard,
-    socket::SocketId,
+    socket_id::SocketId,
 };
 
 /// One server.

@@ -20,7 +20,7 @@ use crate::{
     members::Members,
     ranges::{Keep, Lane, Range, Ranges},
     session::Session,
-    socket::SocketId,
+    socket_id::SocketId,
 };
 
 /// A share of the sessions. One flusher task belongs to it.

@@ -15,7 +15,8 @@ use crate::{
     inbox::{self, Item, Leaving, Place},
     namespace::Namespace,
     reason::DisconnectReason,
-    socket::{Socket, SocketId},
+    socket::Socket,
+    socket_id::SocketId,
 };
 
 impl Session {

@@ -78,7 +78,7 @@ pub use crate::{
     metrics::Metrics,
     reason::DisconnectReason,
     socket::Socket,
-    socket_id::SocketId,
+    socket_id::{NoSocketId, SocketId},
 };
 
 /// What serving returns.

@@ -11,8 +11,7 @@
 
 use std::time::Duration;
 
-use fanfare::{Ack, AckError, Args, Config, Io, Origins, Result, Socket};
-use futures_util::future::join_all;
+use fanfare::{Ack, AckError, Args, BroadcastAckError, Config, Io, Origins, Result, Socket};
 use serde::Serialize;
 
 /// How long a client may think before its vote is not waited for.
@@ -60,18 +59,30 @@ async fn main() -> Result<()> {
 
 /// Asks everyone but `socket`, all at once.
 async fn ask_others(socket: &Socket, question: &str) -> Votes {
-    let others = socket.io().sockets().into_iter();
-    let others = others.filter(|other| other.id() != socket.id());
-    let answers = others.map(|other| other.emit_with_ack("question", question, PATIENCE));
-    let mut votes = Votes::default();
-    for answer in join_all(answers).await {
-        match answer {
-            Ok(true) => votes.yes += 1,
-            Ok(false) => votes.no += 1,
-            Err(AckError::Timeout) => votes.late += 1,
-            Err(AckError::Disconnected) => votes.left += 1,
-            Err(AckError::Args(error)) => votes.spoilt.push(error.to_string()),
-            Err(_) => votes.unasked += 1,
+    let others = socket.broadcast();
+    let asked = others.emit_with_ack::<bool, _>("question", question, PATIENCE);
+    let (answers, missing) = match asked.await {
+        Ok(answers) => (answers, Vec::new()),
+        Err(BroadcastAckError::Missing { answers, missing }) => (answers, missing),
+        Err(_) => {
+            return Votes {
+                unasked: others.count(),
+                ..Votes::default()
+            };
+        }
+    };
+    let yes = answers.iter().filter(|(_, is_yes)| *is_yes).count();
+    let mut votes = Votes {
+        yes,
+        no: answers.len() - yes,
+        ..Votes::default()
+    };
+    for (_, why) in missing {
+        match why {
+            AckError::Timeout => votes.late += 1,
+            AckError::Disconnected => votes.left += 1,
+            AckError::Args(error) => votes.spoilt.push(error.to_string()),
+            _ => votes.unasked += 1,
         }
     }
     votes

@@ -19,7 +19,8 @@
 //!
 //! * [`Io`] is the server, seen from a namespace: handlers are registered there, once for all
 //!   sockets, and broadcasts begin there.
-//! * [`Socket`] is one client, as handlers hold it.
+//! * [`Io::use_connect`] and [`Io::use_event`] are middleware; [`Io::admit`] says who a client is.
+//! * [`Socket`] is one client, as handlers hold it; [`Broadcast`] is many, chosen by their rooms.
 //! * [`Io::count`] and [`Io::announce_count`] know and tell how many are there.
 //! * [`Config`] has every setting, [`Limits`] every bound.
 //! * [`Io::layer`] mounts the server in any tower stack, such as an `axum::Router`.

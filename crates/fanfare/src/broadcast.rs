@@ -35,6 +35,14 @@ pub(crate) struct Select {
 }
 
 impl Select {
+    /// One socket.
+    pub(crate) fn only(id: SocketId) -> Self {
+        Self {
+            rooms: [Arc::from(id.as_str())].into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
     /// The room, if being in it is all that is asked.
     pub(crate) fn only_room(&self) -> Option<&str> {
         match &self.rooms[..] {

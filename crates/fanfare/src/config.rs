@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fanfare_proto::engineio::Timing;
 
-use crate::{engine::EngineHandler, http::ClientBundle};
+use crate::{engine::EngineHandler, http::ClientBundle, recovery::Recovery};
 
 /// Every setting of a server. Change some and take the rest from `Config::default()`.
 #[derive(Clone, Debug)]
@@ -29,6 +29,9 @@ pub struct Config {
     /// JSONP. For such a client the id of its main socket *is* its session's, which opens the session to whoever
     /// learns it: show neither to anybody.
     pub allow_eio3: bool,
+    /// Whether clients that lose their connection may come back as who they were, and how long; `None` lets
+    /// nobody.
+    pub recovery: Option<Recovery>,
     /// The official client's files, served beside Engine.IO; `None` serves none.
     pub client: Option<ClientBundle>,
     /// What happens to a client that reads too slowly.
@@ -51,6 +54,7 @@ impl Default for Config {
             shutdown_timeout: Duration::from_secs(5),
             origins: Origins::SameOrigin,
             allow_eio3: false,
+            recovery: None,
             client: None,
             slow_reader: SlowReader::Disconnect,
             limits: Limits::default(),

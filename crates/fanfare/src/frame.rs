@@ -5,12 +5,13 @@ use std::cell::RefCell;
 use fanfare_proto::{
     engineio,
     socketio::{self, AckId, Nsp},
-    websocket::{OpCode, encode_frame},
+    websocket::{Frames, OpCode, encode_frame},
 };
 
 use crate::{
     args::{ArgsError, IntoArgs},
     emitted::EmitError,
+    recovery::{OFFSET_CHARS, Trailer},
 };
 
 /// An event: a text frame, then one binary frame for each attachment.
@@ -21,6 +22,7 @@ use crate::{
 pub(crate) fn event(
     nsp: &Nsp,
     id: Option<AckId>,
+    trailer: Trailer,
     event: &str,
     args: impl IntoArgs,
     max_bytes: usize,
@@ -28,7 +30,7 @@ pub(crate) fn event(
     if socketio::is_reserved(event) {
         return Err(EmitError::Reserved(event.to_owned()));
     }
-    let frames = encode(args, |packet, json, attachments| {
+    let frames = encode(args, trailer, |packet, json, attachments| {
         socketio::encode_event(packet, nsp, id, event, json, attachments);
     })
     .map_err(|source| EmitError::Args {
@@ -51,7 +53,7 @@ pub(crate) fn event(
 ///
 /// If the arguments can't be written as JSON.
 pub(crate) fn ack(nsp: &Nsp, id: AckId, args: impl IntoArgs) -> Result<Vec<u8>, ArgsError> {
-    encode(args, |packet, json, attachments| {
+    encode(args, Trailer::None, |packet, json, attachments| {
         socketio::encode_ack(packet, nsp, id, json, attachments);
     })
 }
@@ -106,14 +108,35 @@ pub(crate) fn close() -> Vec<u8> {
     out
 }
 
+/// Where an event with a [place](Trailer::Place) has it: at the end of its text, within a string.
+pub(crate) fn offset_at(frames: &[u8]) -> usize {
+    let text = Frames::new(frames).next().map_or(&[][..], |(_, text)| text);
+    let header = text.as_ptr() as usize - frames.as_ptr() as usize;
+    header + text.len() - OFFSET_CHARS - r#""]"#.len()
+}
+
 fn encode(
     args: impl IntoArgs,
+    trailer: Trailer,
     encode_packet: impl FnOnce(&mut Vec<u8>, &str, usize),
 ) -> Result<Vec<u8>, ArgsError> {
     let mut attachments = Vec::new();
     // Taken, not borrowed: a user's Serialize may emit something itself.
     let (mut json, mut packet) = SCRATCH.take();
     args.write_args(&mut json, &mut attachments)?;
+    match trailer {
+        Trailer::None => {}
+        Trailer::Place => {
+            if !json.is_empty() {
+                json.push(b',');
+            }
+            json.push(b'"');
+            json.resize(json.len() + OFFSET_CHARS, b'-');
+            json.push(b'"');
+        }
+        Trailer::Shield if json.trim_ascii_end().ends_with(b"\"") => json.extend(b",null"),
+        Trailer::Shield => {}
+    }
     let text =
         std::str::from_utf8(&json).expect("serde_json writes UTF-8, and raw arguments are text");
     encode_packet(&mut packet, text, attachments.len());

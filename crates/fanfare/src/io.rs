@@ -19,6 +19,7 @@ use crate::{
     namespace::Namespace,
     ranges::{Keep, LatestKey},
     reason::DisconnectReason,
+    recovery::Trailer,
     round::Asking,
     server::Server,
     session::Session,
@@ -338,10 +339,12 @@ impl Io {
     {
         let (nsp, event) = (self.namespace.nsp.clone(), event.to_owned());
         let max_bytes = self.server.config.limits.proto.max_payload_bytes;
+        let latest = self.latest_key(&event);
+        let trailer = self.namespace.trailer(Keep::Latest(latest));
         self.namespace
             .announcements
-            .add_event(self.latest_key(&event), move |count| {
-                frame::event(&nsp, None, &event, shown(count), max_bytes)
+            .add_event(latest, move |count| {
+                frame::event(&nsp, None, trailer, &event, shown(count), max_bytes)
             });
     }
 
@@ -414,10 +417,12 @@ impl Io {
         keep: Keep,
     ) -> Emitted {
         let max_bytes = self.server.config.limits.proto.max_payload_bytes;
-        match frame::event(&self.namespace.nsp, None, event, args, max_bytes) {
-            Ok(frames) => self
+        let (nsp, shards) = (&self.namespace.nsp, self.server.shards());
+        let trailer = self.namespace.trailer(keep);
+        match frame::event(nsp, None, trailer, event, args, max_bytes) {
+            Ok(mut frames) => self
                 .namespace
-                .broadcast(self.server.shards(), &frames, select, keep),
+                .broadcast(shards, &mut frames, trailer, select, keep),
             Err(error) => {
                 tracing::error!(%error, "an event was not sent");
                 Emitted::failed(error)
@@ -434,7 +439,8 @@ impl Io {
         let limits = &self.server.config.limits;
         let id = self.namespace.next_ack_id();
         let max_bytes = limits.proto.max_payload_bytes;
-        let frames = frame::event(&self.namespace.nsp, Some(id), event, args, max_bytes)?;
+        let nsp = &self.namespace.nsp;
+        let frames = frame::event(nsp, Some(id), Trailer::None, event, args, max_bytes)?;
         let (shards, max) = (self.server.shards(), limits.max_pending_acks);
         self.namespace
             .ask(shards, &frames, select, id, max)

@@ -53,6 +53,7 @@ mod namespace;
 mod outbox;
 mod ranges;
 mod reason;
+mod recovery;
 mod round;
 mod server;
 mod session;
@@ -78,6 +79,7 @@ pub use crate::{
     io::Io,
     metrics::Metrics,
     reason::DisconnectReason,
+    recovery::Recovery,
     socket::Socket,
     socket_id::{NoSocketId, SocketId},
 };

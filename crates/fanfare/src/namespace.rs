@@ -12,9 +12,12 @@ use crate::{
     announce::Announcements,
     book::{Book, Count},
     broadcast::Select,
+    clock,
     emitted::Emitted,
     handler::Handlers,
     ranges::{Keep, LatestKey},
+    reason::DisconnectReason,
+    recovery::{Claim, Memory, Recovered, Recovery, Trailer},
     round::{Asking, Rounds},
     shard::{Shard, ShardTurn, Wake},
     socket::Socket,
@@ -31,6 +34,8 @@ pub(crate) struct Namespace {
     book: Book,
     /// Whoever holds it decides what comes next in this namespace.
     order: Mutex<Order>,
+    /// `None` if nobody who leaves may come back as who they were.
+    pub(crate) recovery: Option<Recovery>,
     /// Broadcasts that wait for answers. Locked under the order, or under a session's state.
     pub(crate) rounds: Rounds,
     ack_ids: AtomicU64,
@@ -43,6 +48,7 @@ pub(crate) struct Order {
     pub(crate) version: u64,
     /// The version that the last newcomer made.
     pub(crate) newcomer: u64,
+    memory: Memory,
 }
 
 /// Who has to be told once the order is released.
@@ -57,7 +63,7 @@ impl Wakes<'_> {
 }
 
 impl Namespace {
-    pub(crate) fn new(nsp: Nsp, number: usize) -> Self {
+    pub(crate) fn new(nsp: Nsp, number: usize, recovery: Option<Recovery>) -> Self {
         Self {
             nsp,
             number,
@@ -65,6 +71,7 @@ impl Namespace {
             handlers: RwLock::default(),
             book: Book::default(),
             order: Mutex::default(),
+            recovery,
             rounds: Rounds::default(),
             ack_ids: AtomicU64::new(0),
         }
@@ -95,16 +102,40 @@ impl Namespace {
         );
     }
 
-    /// Lets `socket` in, at one point of the order: it is sent `connected`, is a receiver of
-    /// every broadcast from here on, and is counted.
-    pub(crate) fn join(&self, socket: &Socket, connected: &[u8]) -> Wake {
+    /// What an event needs that its client does not answer.
+    pub(crate) fn trailer(&self, keep: Keep) -> Trailer {
+        Trailer::of(self.recovery.as_ref(), keep)
+    }
+
+    /// Whether who claims to have been here could be recovered.
+    pub(crate) fn knows(&self, claim: &Claim) -> bool {
+        self.recovery.is_some() && self.order().memory.knows(claim)
+    }
+
+    /// Gives a socket back whose client has come back, by who holds the order and lets it in.
+    pub(crate) fn recover(&self, order: &mut Order, claim: &Claim) -> Option<Recovered> {
+        let settings = self.recovery.as_ref()?;
+        order.memory.recover(claim, settings, clock::now())
+    }
+
+    /// Lets `socket` in, at one point of the order, by who holds it: it is sent `first`, is in `rooms` and a
+    /// receiver of every broadcast from here on, and is counted.
+    pub(crate) fn join_in(
+        &self,
+        mut order: MutexGuard<'_, Order>,
+        socket: &Socket,
+        first: &[u8],
+        rooms: &[Arc<str>],
+    ) -> Wake {
         let session = socket.session();
-        let mut order = self.order();
         let wake = {
             let mut turn = session.shard.lock();
-            turn.members_mut(self.number)
-                .join(session.slot, socket.id());
-            turn.push_private(session.slot, connected, Keep::Event)
+            let members = turn.members_mut(self.number);
+            members.join(session.slot, socket.id());
+            for room in rooms {
+                members.join_room(session.slot, socket.id(), room);
+            }
+            turn.push_private(session.slot, first, Keep::Event)
         };
         self.book.join(socket.user());
         order.version += 1;
@@ -113,7 +144,7 @@ impl Namespace {
     }
 
     /// Takes `socket` out, at one point of the order. Returns the rooms that it was in.
-    pub(crate) fn leave(&self, socket: &Socket) -> Vec<Arc<str>> {
+    pub(crate) fn leave(&self, socket: &Socket, reason: DisconnectReason) -> Vec<Arc<str>> {
         let session = socket.session();
         let rooms = {
             let mut order = self.order();
@@ -124,6 +155,13 @@ impl Namespace {
                 .leave(session.slot, socket.id());
             self.book.leave(socket.user());
             order.version += 1;
+            if let Some(settings) = &self.recovery
+                && let Some(pid) = socket.pid()
+                && reason.may_be_recovered()
+            {
+                let away = socket.as_away(rooms.clone());
+                order.memory.keep(pid, away, settings, clock::now());
+            }
             rooms
         };
         self.announcements.changed.notify_one();
@@ -134,11 +172,13 @@ impl Namespace {
     pub(crate) fn broadcast(
         &self,
         shards: &[Arc<Shard>],
-        frames: &[u8],
+        frames: &mut [u8],
+        trailer: Trailer,
         select: &Select,
         keep: Keep,
     ) -> Emitted {
-        let order = self.order();
+        let mut order = self.order();
+        self.log(&mut order, frames, trailer, select);
         self.broadcast_in(order, shards, frames, select, keep)
     }
 
@@ -207,6 +247,30 @@ impl Namespace {
             }
         }
         (emitted, Wakes(wakes))
+    }
+
+    /// Sends frames with a place in the log to one socket, at one point of the order.
+    pub(crate) fn send_logged(&self, socket: &Socket, frames: &mut [u8]) {
+        let session = socket.session();
+        let wake = {
+            let mut order = self.order();
+            let mut turn = session.shard.lock();
+            if !turn.is_member(self.number, socket.id()) {
+                return;
+            }
+            let select = Select::only(socket.id());
+            self.log(&mut order, frames, Trailer::Place, &select);
+            turn.push_private(session.slot, frames, Keep::Event)
+        };
+        session.shard.tell(wake);
+    }
+
+    fn log(&self, order: &mut Order, frames: &mut [u8], trailer: Trailer, select: &Select) {
+        if trailer == Trailer::Place
+            && let Some(settings) = &self.recovery
+        {
+            order.memory.log(frames, select, settings, clock::now());
+        }
     }
 
     /// Sends frames to one socket, by who holds the order.

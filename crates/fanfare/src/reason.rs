@@ -31,6 +31,21 @@ pub enum DisconnectReason {
 }
 
 impl DisconnectReason {
+    /// Whether the client may not have meant to leave, and may come back as who it was.
+    pub(crate) fn may_be_recovered(self) -> bool {
+        match self {
+            Self::TransportClose
+            | Self::TransportError
+            | Self::PingTimeout
+            | Self::ForcedClose
+            | Self::ServerShuttingDown
+            | Self::SlowReader => true,
+            Self::ParseError
+            | Self::ClientNamespaceDisconnect
+            | Self::ServerNamespaceDisconnect => false,
+        }
+    }
+
     /// The reason in the words of the reference server.
     pub fn as_str(self) -> &'static str {
         match self {

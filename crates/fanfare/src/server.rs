@@ -22,6 +22,7 @@ use crate::{
     namespace::Namespace,
     ranges::LatestKey,
     reason::DisconnectReason,
+    recovery::Pid,
     session::{Opening, Session},
     sessions::Sessions,
     shard::Shard,
@@ -48,12 +49,16 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn new(config: Config) -> Self {
         Self {
-            config: Arc::new(config),
             sessions: Sessions::new(),
             metrics: Counters::default(),
             shards: OnceLock::new(),
             next_shard: AtomicUsize::new(0),
-            namespaces: RwLock::new(vec![Arc::new(Namespace::new(Nsp::main(), 0))]),
+            namespaces: RwLock::new(vec![Arc::new(Namespace::new(
+                Nsp::main(),
+                0,
+                config.recovery.clone(),
+            ))]),
+            config: Arc::new(config),
             latest_keys: Mutex::default(),
             joining: Mutex::default(),
             closing: watch::Sender::new(false),
@@ -177,7 +182,8 @@ impl Server {
         if let Some(namespace) = namespaces.iter().find(|namespace| namespace.nsp == *nsp) {
             return namespace.clone();
         }
-        let namespace = Arc::new(Namespace::new(nsp.clone(), namespaces.len()));
+        let recovery = self.config.recovery.clone();
+        let namespace = Arc::new(Namespace::new(nsp.clone(), namespaces.len(), recovery));
         namespaces.push(namespace.clone());
         namespace
     }
@@ -193,6 +199,10 @@ impl Server {
         *keys
             .entry((namespace.number, event.to_owned()))
             .or_insert(next)
+    }
+
+    pub(crate) fn new_pid(&self) -> Pid {
+        Pid::new(random())
     }
 
     pub(crate) fn new_socket_id(&self) -> SocketId {

@@ -24,6 +24,7 @@ use crate::{
     namespace::Namespace,
     ranges::Keep,
     reason::DisconnectReason,
+    recovery::{Away, Pid, Trailer},
     session::Session,
     socket_id::SocketId,
 };
@@ -34,19 +35,28 @@ use crate::{
 pub struct Socket(Arc<Inner>);
 
 struct Inner {
-    id: SocketId,
     session: Arc<Session>,
     namespace: Arc<Namespace>,
     user: Option<Box<str>>,
     data: Option<Arc<dyn Any + Send + Sync>>,
     auth: Option<Arc<str>>,
+    identity: Identity,
     acks: PendingAcks,
     inbox: Mutex<Inbox>,
 }
 
+/// Who a socket is to its own client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity {
+    pub(crate) id: SocketId,
+    /// By what it can be recovered, where that is possible.
+    pub(crate) pid: Option<Pid>,
+    pub(crate) is_recovered: bool,
+}
+
 impl Socket {
     pub(crate) fn new(
-        id: SocketId,
+        identity: Identity,
         session: Arc<Session>,
         namespace: Arc<Namespace>,
         admission: Admission,
@@ -54,7 +64,7 @@ impl Socket {
     ) -> Self {
         let Admission { user, data } = admission;
         Self(Arc::new(Inner {
-            id,
+            identity,
             session,
             namespace,
             user,
@@ -67,7 +77,27 @@ impl Socket {
 
     /// The socket's public id. It names a room that holds just this socket.
     pub fn id(&self) -> SocketId {
-        self.0.id
+        self.0.identity.id
+    }
+
+    /// Whether its client lost its connection and came back in time: id, rooms, user and data are what they
+    /// were, and what it missed has been sent. See [`Recovery`](crate::Recovery).
+    pub fn is_recovered(&self) -> bool {
+        self.0.identity.is_recovered
+    }
+
+    pub(crate) fn pid(&self) -> Option<Pid> {
+        self.0.identity.pid
+    }
+
+    /// What is kept of it while its client is away.
+    pub(crate) fn as_away(&self, rooms: Vec<Arc<str>>) -> Away {
+        Away {
+            id: self.id(),
+            rooms,
+            user: self.0.user.clone(),
+            data: self.0.data.clone(),
+        }
     }
 
     /// The namespace's name, `/` for the main one.
@@ -277,8 +307,17 @@ impl Socket {
         keep: Keep,
     ) -> Result<(), EmitError> {
         let max = self.0.session.server.config.limits.proto.max_payload_bytes;
-        let frames = frame::event(&self.0.namespace.nsp, id, event, args, max)?;
-        self.send_frames(&frames, keep);
+        let namespace = &self.0.namespace;
+        let trailer = match id {
+            // Its answer is the last argument to its client.
+            Some(_) => Trailer::None,
+            None => namespace.trailer(keep),
+        };
+        let mut frames = frame::event(&namespace.nsp, id, trailer, event, args, max)?;
+        match trailer {
+            Trailer::Place => namespace.send_logged(self, &mut frames),
+            Trailer::None | Trailer::Shield => self.send_frames(&frames, keep),
+        }
         Ok(())
     }
 

@@ -15,9 +15,18 @@ use crate::{
     inbox::{self, Item, Leaving, Place},
     namespace::Namespace,
     reason::DisconnectReason,
-    socket::Socket,
+    recovery::{Claim, Recovered},
+    socket::{Identity, Socket},
     socket_id::SocketId,
 };
+
+/// What was decided on a client that wants to join.
+enum Decision {
+    Admitted(Admission),
+    Refused(Refusal),
+    /// It was here before, and comes back in time; if that is so.
+    LetInAgain,
+}
 
 impl Session {
     pub(super) fn admit(
@@ -29,6 +38,12 @@ impl Session {
         let Some(deciders) = namespace.with_handlers(Deciders::of) else {
             return self.join(&namespace, Ok(Admission::anonymous()), auth, place);
         };
+        if self.is_let_in_again(&namespace, auth.as_deref()) {
+            let joined = self.try_join(&namespace, Decision::LetInAgain, auth.clone(), place);
+            if joined.is_some() {
+                return;
+            }
+        }
         let handshake = Handshake::new(self.clone(), namespace.nsp.clone(), auth.clone());
         let session = self.clone();
         inbox::run(place, async move {
@@ -44,41 +59,111 @@ impl Session {
         auth: Option<Arc<str>>,
         place: Place,
     ) {
+        let decision = admitted.map_or_else(Decision::Refused, Decision::Admitted);
+        self.try_join(namespace, decision, auth, place);
+    }
+
+    /// Gives what became of the decision; `None` if who was to be let in again can't be.
+    fn try_join(
+        self: &Arc<Self>,
+        namespace: &Arc<Namespace>,
+        decision: Decision,
+        auth: Option<Arc<str>>,
+        place: Place,
+    ) -> Option<()> {
         let mut wake = crate::shard::Wake::Nobody;
         let joined = self.update_at(place, |state, steps| {
             let at = state
                 .entries
                 .iter()
-                .position(|entry| Arc::ptr_eq(&entry.namespace, namespace))?;
+                .position(|entry| Arc::ptr_eq(&entry.namespace, namespace));
+            let Some(at) = at else { return Some(None) };
             if !state.machine.is_open() {
                 state.entries.swap_remove(at);
-                return None;
+                return Some(None);
             }
-            let admission = match admitted {
-                Ok(admission) => admission,
-                Err(refusal) => {
+            let admission = match decision {
+                Decision::Admitted(admission) => Some(admission),
+                Decision::LetInAgain => None,
+                Decision::Refused(refusal) => {
                     state.entries.swap_remove(at);
                     steps.push(Step::Send(self.refused(&namespace.nsp, &refusal)));
-                    return None;
+                    return Some(None);
                 }
             };
-            let id = self.new_socket_id(&namespace.nsp);
-            let socket = Socket::new(id, self.clone(), namespace.clone(), admission, auth);
-            wake = namespace.join(&socket, &self.connected(&namespace.nsp, id));
-            if let Some(room) = self.older_id(&namespace.nsp) {
-                socket.join(room);
-            }
+            let claim = self.claim(namespace, auth.as_deref());
+            let mut order = namespace.order();
+            let recovered = claim.and_then(|claim| namespace.recover(&mut order, &claim));
+            let (socket, first, rooms) = self.enter(namespace, admission, recovered, auth)?;
+            wake = namespace.join_in(order, &socket, &first, &rooms);
             state.join_by = None;
             state.entries[at].stage = Stage::Joined(socket.clone());
             socket.inbox().push(Item::Connect, socket.max_inbox_bytes());
-            Some(socket)
-        });
+            Some(Some(socket))
+        })?;
         self.shard.tell(wake);
         if let Some(socket) = joined {
             self.end_joining();
             // Told the count before its connect handler can tell it anything.
             namespace.greet(&socket);
             inbox::serve(&socket, place);
+        }
+        Some(())
+    }
+
+    /// Makes the socket that joins: anew, or as who it was. With the frames that are its first, and its rooms.
+    fn enter(
+        self: &Arc<Self>,
+        namespace: &Arc<Namespace>,
+        admission: Option<Admission>,
+        recovered: Option<Recovered>,
+        auth: Option<Arc<str>>,
+    ) -> Option<(Socket, Vec<u8>, Vec<Arc<str>>)> {
+        let (identity, rooms, mut first, admission) = match recovered {
+            Some(Recovered { pid, away, missed }) => {
+                let identity = Identity {
+                    id: away.id,
+                    pid: Some(pid),
+                    is_recovered: true,
+                };
+                let before = Admission {
+                    user: away.user,
+                    data: away.data,
+                };
+                let admission = admission.unwrap_or(before);
+                (identity, away.rooms, missed, admission)
+            }
+            None => {
+                let can_be_recovered =
+                    namespace.recovery.is_some() && self.dialect.revision == Revision::V4;
+                let identity = Identity {
+                    id: self.new_socket_id(&namespace.nsp),
+                    pid: can_be_recovered.then(|| self.server.new_pid()),
+                    is_recovered: false,
+                };
+                let rooms = self.older_id(&namespace.nsp).into_iter().collect();
+                (identity, rooms, Vec::new(), admission?)
+            }
+        };
+        first.extend(self.connected(&namespace.nsp, &identity));
+        let socket = Socket::new(identity, self.clone(), namespace.clone(), admission, auth);
+        Some((socket, first, rooms))
+    }
+
+    /// Whether a client that has come back need not be decided on again.
+    fn is_let_in_again(&self, namespace: &Namespace, auth: Option<&str>) -> bool {
+        let skips = namespace.recovery.as_ref();
+        skips.is_some_and(|settings| settings.skips_admission)
+            && self
+                .claim(namespace, auth)
+                .is_some_and(|claim| namespace.knows(&claim))
+    }
+
+    /// Who the client says that it was.
+    fn claim(&self, namespace: &Namespace, auth: Option<&str>) -> Option<Claim> {
+        match self.dialect.revision {
+            Revision::V4 if namespace.recovery.is_some() => Claim::of(auth?),
+            Revision::V3 | Revision::V4 => None,
         }
     }
 
@@ -92,19 +177,24 @@ impl Session {
     }
 
     /// What a client of an older protocol takes for the id of a socket that is not in the main namespace.
-    fn older_id(&self, nsp: &Nsp) -> Option<String> {
+    fn older_id(&self, nsp: &Nsp) -> Option<Arc<str>> {
         match self.dialect.revision {
             Revision::V3 if !nsp.is_main() => {
-                Some(format!("{}#{}", nsp.as_str(), self.sid.as_str()))
+                Some(format!("{}#{}", nsp.as_str(), self.sid.as_str()).into())
             }
             Revision::V3 | Revision::V4 => None,
         }
     }
 
-    fn connected(&self, nsp: &Nsp, id: SocketId) -> Vec<u8> {
-        let data = match self.dialect.revision {
-            Revision::V3 => None,
-            Revision::V4 => Some(format!(r#"{{"sid":"{id}"}}"#)),
+    fn connected(&self, nsp: &Nsp, identity: &Identity) -> Vec<u8> {
+        let id = identity.id;
+        let data = match (self.dialect.revision, identity.pid) {
+            (Revision::V3, _) => None,
+            (Revision::V4, None) => Some(format!(r#"{{"sid":"{id}"}}"#)),
+            (Revision::V4, Some(pid)) => {
+                let pid = pid.as_str();
+                Some(format!(r#"{{"sid":"{id}","pid":"{pid}"}}"#))
+            }
         };
         let nsp = nsp.clone();
         frame::packet(&socketio::Packet::Connect { nsp, data })
@@ -216,7 +306,7 @@ impl Session {
 /// Takes a socket that has just been taken out of `entries` out of everything else, under the same
 /// lock: later, somebody else might have the session's slot, and be taken out instead.
 pub(super) fn leave(socket: Socket, reason: DisconnectReason, steps: &mut Steps) {
-    let rooms = socket.namespace().leave(&socket);
+    let rooms = socket.namespace().leave(&socket, reason);
     let over = socket.namespace().rounds.leave(&socket);
     steps.extend(over.into_iter().map(Step::RoundOver));
     steps.push(Step::Left(socket, Leaving { reason, rooms }));

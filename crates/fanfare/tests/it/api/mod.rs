@@ -16,6 +16,7 @@ mod mounted;
 mod namespaces;
 mod older;
 mod order;
+mod recovery;
 mod reports;
 mod rooms;
 mod shutdown;

@@ -44,7 +44,7 @@ async fn get(server: &Server, query: &str) -> String {
 async fn post(server: &Server, query: &str, kind: &str, body: &[u8]) {
     let request = Request::post(format!("{PATH}&transport=polling{query}"), body);
     let answer = Http::once(server.address, &request.header("Content-Type", kind)).await;
-    assert_eq!((answer.status, &*answer.text()), (200, "ok"));
+    assert_eq!((answer.status, answer.text()), (200, "ok"));
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn an_older_client_is_in_the_main_namespace_without_asking() {
     server
         .io
         .on("add", |_: Socket, n: i64, ack: Ack| async move {
-            ack.send(n + 1)
+            ack.send(n + 1);
         });
     let (mut client, sid) = open(&server, "").await;
     client.expect("40").await;
@@ -74,7 +74,7 @@ async fn without_the_setting_older_clients_are_refused() {
     let request = Request::get(format!("{PATH}&transport=polling"));
     let answer = Http::once(server.address, &request).await;
     let body = r#"{"code":5,"message":"Unsupported protocol version"}"#;
-    assert_eq!((answer.status, &*answer.text()), (400, body));
+    assert_eq!((answer.status, answer.text()), (400, body));
 }
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn binary_messages_carry_their_type() {
     server
         .io
         .on("echo", |socket: Socket, data: Binary| async move {
-            socket.emit("echo", data)
+            socket.emit("echo", data);
         });
     let text = r#"51-["echo",{"_placeholder":true,"num":0}]"#;
     let (mut client, _) = open(&server, "").await;
@@ -196,7 +196,7 @@ async fn polling_counts_lengths_as_javascript_does() {
     server
         .io
         .on("echo", |socket: Socket, text: String| async move {
-            socket.emit("echo", text)
+            socket.emit("echo", text);
         });
     let handshake = get(&server, "&b64=1").await;
     let (length, open) = handshake.split_once(':').expect("a length");
@@ -227,7 +227,7 @@ async fn polling_takes_and_gives_bytes() {
     server
         .io
         .on("echo", |socket: Socket, data: Binary| async move {
-            socket.emit("echo", data)
+            socket.emit("echo", data);
         });
     let sid = format!("&sid={}", sid_of(&get(&server, "").await));
     assert_eq!(get(&server, &sid).await, "2:40");
@@ -254,7 +254,7 @@ async fn a_session_keeps_to_its_protocol() {
     let newer = Request::get(format!("/socket.io/?EIO=4&transport=polling&sid={sid}"));
     let answer = Http::once(server.address, &newer).await;
     assert_eq!(
-        (answer.status, &*answer.text()),
+        (answer.status, answer.text()),
         (400, r#"{"code":3,"message":"Bad request"}"#)
     );
     let newer = server.polling().await;
@@ -288,7 +288,7 @@ async fn scripts_poll_by_calling_a_function() {
     server
         .io
         .on("echo", |socket: Socket, text: String| async move {
-            socket.emit("echo", text)
+            socket.emit("echo", text);
         });
     let script = get(&server, "&j=0").await;
     let open = script

@@ -57,11 +57,8 @@ pub(super) async fn rename(
         Ok(fields) => fields.username,
         Err(wrong) => return again(AccountForm::Name, user.name.as_str(), &wrong),
     };
-    match site.rename(id, &typed).await {
-        Ok(()) => Redirect::to("/account?done=name").into_response(),
-        Err(Stop::Wrong(wrong)) => again(AccountForm::Name, &typed, &wrong),
-        Err(Stop::Auth(error)) => unavailable(&error),
-    }
+    let renamed = site.rename(id, &typed).await;
+    answer(renamed, "/account?done=name", AccountForm::Name, &typed)
 }
 
 pub(super) async fn change_password(
@@ -88,11 +85,8 @@ pub(super) async fn change_password(
             fields.new_password,
         )
         .await;
-    match changed {
-        Ok(()) => Redirect::to("/account?done=password").into_response(),
-        Err(Stop::Wrong(wrong)) => again(AccountForm::Password, name.as_str(), &wrong),
-        Err(Stop::Auth(error)) => unavailable(&error),
-    }
+    let to = "/account?done=password";
+    answer(changed, to, AccountForm::Password, name.as_str())
 }
 
 pub(super) async fn delete(
@@ -110,14 +104,10 @@ pub(super) async fn delete(
         Ok(fields) => fields.password,
         Err(wrong) => return again(AccountForm::Delete, name.as_str(), &wrong),
     };
-    match site
+    let deleted = site
         .delete(auth, id, address(from, &headers), password)
-        .await
-    {
-        Ok(()) => Redirect::to("/").into_response(),
-        Err(Stop::Wrong(wrong)) => again(AccountForm::Delete, name.as_str(), &wrong),
-        Err(Stop::Auth(error)) => unavailable(&error),
-    }
+        .await;
+    answer(deleted, "/", AccountForm::Delete, name.as_str())
 }
 
 impl Site {
@@ -216,6 +206,15 @@ fn account_of(auth: &AuthSession) -> Option<(i64, &User)> {
     match user.id {
         PersonId::Account(id) => Some((id, user)),
         PersonId::Guest(_) => None,
+    }
+}
+
+/// On to where it is done, or the page again with what is wrong.
+fn answer(done: Result<(), Stop>, to: &str, form: AccountForm, name: &str) -> Response {
+    match done {
+        Ok(()) => Redirect::to(to).into_response(),
+        Err(Stop::Wrong(wrong)) => again(form, name, &wrong),
+        Err(Stop::Auth(error)) => unavailable(&error),
     }
 }
 

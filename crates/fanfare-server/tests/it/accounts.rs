@@ -1,22 +1,9 @@
-use fanfare_testkit::Response;
-
 use crate::{
     heard::{ask, is_ended, next},
-    server::{PASSWORD, Server, cookie_of, new_database},
+    server::{PASSWORD, Server, check_refused, cookie_of, new_database},
 };
 
 const OTHER_PASSWORD: &str = "another+horse+battery";
-
-#[track_caller]
-fn check_refused(response: &Response, status: u16, why: &str) {
-    assert_eq!(response.status, status, "{response:?}");
-    assert!(
-        response.text().contains(why),
-        "{why:?} is not in {}",
-        response.text()
-    );
-    assert_eq!(response.header("set-cookie"), None);
-}
 
 #[tokio::test]
 async fn an_account_is_there_again_after_a_restart() {

@@ -1,17 +1,4 @@
-use fanfare_testkit::Response;
-
-use crate::server::{Server, cookie_of};
-
-#[track_caller]
-fn check_refused(response: &Response, status: u16, why: &str) {
-    assert_eq!(response.status, status, "{response:?}");
-    assert!(
-        response.text().contains(why),
-        "{why:?} is not in {}",
-        response.text()
-    );
-    assert_eq!(response.header("set-cookie"), None);
-}
+use crate::server::{Server, check_refused, cookie_of};
 
 #[tokio::test]
 async fn a_name_leads_into_the_room_and_no_name_back_to_the_form() {

@@ -212,3 +212,15 @@ pub(crate) fn cookie_of(response: &Response) -> String {
         .unwrap_or_else(|| panic!("no cookie: {response:?}"));
     cookie.split(';').next().unwrap_or_default().to_owned()
 }
+
+/// An answer that says `why`, and gives no cookie.
+#[track_caller]
+pub(crate) fn check_refused(response: &Response, status: u16, why: &str) {
+    assert_eq!(response.status, status, "{response:?}");
+    assert!(
+        response.text().contains(why),
+        "{why:?} is not in {}",
+        response.text()
+    );
+    assert_eq!(response.header("set-cookie"), None);
+}

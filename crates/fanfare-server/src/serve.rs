@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use fanfare::{Config, Io, Limits, Listener, Origins, ProtoLimits};
+use fanfare::{Config, Cors, Io, Limits, Listener, Origins, ProtoLimits};
 use tokio::{task::spawn_blocking, time::timeout};
 
 use crate::{
@@ -85,6 +85,11 @@ fn config(args: &Serve) -> Config {
     };
     Config {
         origins,
+        // A listed page is there for people who are signed in here.
+        cors: Cors {
+            credentials: true,
+            ..Cors::default()
+        },
         // Clients 2.x are welcome. No socket's id is ever told to another.
         allow_eio3: true,
         client: pages::client(),

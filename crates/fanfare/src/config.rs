@@ -3,8 +3,13 @@
 use std::time::Duration;
 
 use fanfare_proto::engineio::Timing;
+use http::{HeaderName, Method};
 
-use crate::{engine::EngineHandler, http::ClientBundle, recovery::Recovery};
+use crate::{
+    engine::EngineHandler,
+    http::{ClientBundle, OriginPredicate},
+    recovery::Recovery,
+};
 
 /// Every setting of a server. Change some and take the rest from `Config::default()`.
 #[derive(Clone, Debug)]
@@ -25,6 +30,8 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// Which pages may open a connection.
     pub origins: Origins,
+    /// What foreign pages that may open a connection may do further.
+    pub cors: Cors,
     /// Whether clients up to version 2.x, which speak Engine.IO 3, are served too, and scripts that poll by
     /// JSONP. For such a client the id of its main socket *is* its session's, which opens the session to whoever
     /// learns it: show neither to anybody.
@@ -53,6 +60,7 @@ impl Default for Config {
             header_timeout: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(5),
             origins: Origins::SameOrigin,
+            cors: Cors::default(),
             allow_eio3: false,
             recovery: None,
             client: None,
@@ -86,13 +94,63 @@ impl Config {
 /// page and is served.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum Origins {
-    /// Pages of the host that the request names (`Origin` and `Host` agree).
+    /// Pages of the host that the request names (`Origin` and `Host` agree). No answer has a
+    /// CORS header.
     #[default]
     SameOrigin,
     /// The same, and the origins listed, as a browser writes them: `https://example.org`.
     List(Vec<String>),
+    /// The same, and the origins of which a function says so.
+    Matching(OriginPredicate),
     /// Every page. For servers that trust no cookie.
     Any,
+}
+
+/// What browsers are told to let foreign pages do, if [`Origins`] lets them in. It is told on every
+/// answer of Engine.IO's, refusals and the switch to WebSocket included, and with the client's files.
+///
+/// ```
+/// use fanfare::{Config, Cors, Origins};
+///
+/// let config = Config {
+///     origins: Origins::List(vec!["https://app.example".to_owned()]),
+///     cors: Cors { credentials: true, ..Cors::default() },
+///     ..Config::default()
+/// };
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Cors {
+    /// The methods that a page may use. Engine.IO itself needs `GET` and `POST`.
+    pub methods: Vec<Method>,
+    /// The headers that a page may send; `None` allows whichever it asks for.
+    pub allowed_headers: Option<Vec<HeaderName>>,
+    /// The headers of answers that a page may read, besides those that every page may.
+    pub exposed_headers: Vec<HeaderName>,
+    /// Whether a page may send the visitor's cookies with its polls: `withCredentials` in the
+    /// client. A WebSocket has them without asking. With [`Origins::Any`] this gives every page on the web
+    /// what the cookie gives.
+    pub credentials: bool,
+    /// How long a browser may keep what it was told, in whole seconds; `None` leaves that to it.
+    pub max_age: Option<Duration>,
+}
+
+impl Default for Cors {
+    fn default() -> Self {
+        Self {
+            methods: vec![
+                Method::GET,
+                Method::HEAD,
+                Method::PUT,
+                Method::PATCH,
+                Method::POST,
+                Method::DELETE,
+            ],
+            allowed_headers: None,
+            exposed_headers: Vec::new(),
+            credentials: false,
+            max_age: None,
+        }
+    }
 }
 
 /// What happens to a client for which more than [`Limits::max_backlog_bytes`] wait.

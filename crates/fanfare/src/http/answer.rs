@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use fanfare_proto::engineio::{Answer, Violation};
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
-use super::{bundle::ClientBundle, origin::Verdict, route::Refused};
-use crate::dialect::Polled;
+use super::{bundle::ClientBundle, cors, route::Refused};
+use crate::{config::Cors, dialect::Polled};
 
 pub(super) type Ours = Response<Full<Bytes>>;
 
@@ -18,17 +18,9 @@ pub(super) fn ok() -> Ours {
     plain(StatusCode::OK, "text/html", "ok")
 }
 
-pub(super) fn preflight() -> Ours {
+pub(super) fn preflight(cors: &Cors, asked: &HeaderMap) -> Ours {
     let mut answer = empty(StatusCode::NO_CONTENT);
-    let headers = answer.headers_mut();
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET,POST"),
-    );
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("content-type"),
-    );
+    cors::permit(answer.headers_mut(), cors, asked);
     answer
 }
 
@@ -137,19 +129,6 @@ pub(super) fn not_found() -> Ours {
         "text/plain; charset=UTF-8",
         "there is nothing here",
     )
-}
-
-/// Lets a foreign page that may read the answer do so.
-pub(super) fn share(answer: &mut Ours, verdict: &Verdict) {
-    if let Verdict::Foreign(origin) = verdict {
-        let headers = answer.headers_mut();
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        headers.insert(
-            header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
-            HeaderValue::from_static("true"),
-        );
-        headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    }
 }
 
 fn closing() -> Ours {

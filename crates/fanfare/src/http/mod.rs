@@ -3,6 +3,7 @@
 mod answer;
 mod body;
 mod bundle;
+mod cors;
 mod listen;
 mod origin;
 mod route;
@@ -11,4 +12,5 @@ mod service;
 pub use body::Body;
 pub use bundle::ClientBundle;
 pub use listen::{Listener, ServeError};
+pub use origin::OriginPredicate;
 pub use service::{FanfareLayer, FanfareService, RemoteAddr};

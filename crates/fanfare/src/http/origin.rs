@@ -1,8 +1,62 @@
 //! Origin: which pages may talk to us, on every transport alike.
 
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::config::Origins;
+
+/// A function that says which origins may connect, for [`Origins::Matching`].
+///
+/// ```
+/// use fanfare::{Config, OriginPredicate, Origins};
+///
+/// let is_ours = |origin: &str| {
+///     let host = origin.strip_prefix("https://");
+///     host.is_some_and(|host| host == "example.org" || host.ends_with(".example.org"))
+/// };
+/// let config = Config {
+///     origins: Origins::Matching(OriginPredicate::new(is_ours)),
+///     ..Config::default()
+/// };
+/// ```
+#[derive(Clone)]
+pub struct OriginPredicate(Arc<dyn Fn(&str) -> bool + Send + Sync>);
+
+impl OriginPredicate {
+    /// Asks `is_allowed` about the origin of each request of a foreign page, as the browser writes it:
+    /// `https://example.org:8443`, or `null`. It must not block; if it panics, the page is refused.
+    pub fn new(is_allowed: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(is_allowed))
+    }
+
+    fn allows(&self, origin: &str) -> bool {
+        let is_allowed = catch_unwind(AssertUnwindSafe(|| (self.0)(origin)));
+        is_allowed.unwrap_or_else(|_| {
+            tracing::error!(%origin, "the function that allows origins panicked");
+            false
+        })
+    }
+}
+
+/// Whether both are clones of one.
+impl PartialEq for OriginPredicate {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for OriginPredicate {}
+
+impl fmt::Debug for OriginPredicate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OriginPredicate")
+    }
+}
 
 /// What a request's origin means for it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -27,17 +81,22 @@ pub(super) fn judge(headers: &HeaderMap, origins: &Origins) -> Verdict {
         authority
             .is_some_and(|authority| host.is_some_and(|host| authority.eq_ignore_ascii_case(host)))
     });
-    let is_listed = match origins {
+    if is_same {
+        return Verdict::Same;
+    }
+    let is_allowed = match origins {
         Origins::SameOrigin => false,
         Origins::List(list) => list
             .iter()
             .any(|listed| listed.as_bytes().eq_ignore_ascii_case(origin.as_bytes())),
+        Origins::Matching(predicate) => {
+            origin.to_str().is_ok_and(|origin| predicate.allows(origin))
+        }
         Origins::Any => true,
     };
-    match (is_same, is_listed) {
-        (true, _) => Verdict::Same,
-        (false, true) => Verdict::Foreign(origin.clone()),
-        (false, false) => Verdict::Refused,
+    match is_allowed {
+        true => Verdict::Foreign(origin.clone()),
+        false => Verdict::Refused,
     }
 }
 

@@ -8,7 +8,10 @@ use fanfare_proto::{
 };
 use http::{Method, header, request::Parts};
 
-use super::origin::{self, Verdict};
+use super::{
+    cors,
+    origin::{self, Verdict},
+};
 use crate::{
     config::Origins,
     dialect::{BinaryForm, Dialect},
@@ -80,7 +83,7 @@ pub(super) fn route(server: &Server, parts: &Parts, verdict: &Verdict) -> Result
     if *verdict == Verdict::Refused {
         return Err(refused_origin(parts));
     }
-    if parts.method == Method::OPTIONS && matches!(verdict, Verdict::Foreign(_)) {
+    if cors::is_preflight(&server.config, &parts.method, verdict) {
         return Ok(Route::Preflight);
     }
     let query = query(server, parts)?;
@@ -172,11 +175,6 @@ fn route_upgrade(
             binary,
         }),
     }
-}
-
-/// Judges where the request comes from.
-pub(super) fn verdict(server: &Server, parts: &Parts) -> Verdict {
-    origin::judge(&parts.headers, &server.config.origins)
 }
 
 fn refused_origin(parts: &Parts) -> Refused {

@@ -15,9 +15,11 @@ use tower::{Layer, Service};
 use super::{
     answer::{self, Ours},
     body::Body,
+    cors, origin,
     route::{self, Refused, Route},
 };
 use crate::{
+    config::Config,
     frame,
     head::Head,
     io::Io,
@@ -86,24 +88,29 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if !request.uri().path().starts_with(&*self.prefix) {
+        let Some(name) = request.uri().path().strip_prefix(&*self.prefix) else {
             let theirs = self.inner.call(request);
             return Box::pin(async move { Ok(theirs.await?.map(Body::Theirs)) });
-        }
-        let name = &request.uri().path()[self.prefix.len()..];
-        let known = request.headers().get(header::IF_NONE_MATCH);
-        if let Some(file) = self
-            .io
-            .config()
-            .client
-            .as_ref()
-            .and_then(|client| answer::file(client, name, known))
-        {
+        };
+        if let Some(file) = file(self.io.config(), name, &request) {
             return Box::pin(async { Ok(file.map(Body::Ours)) });
         }
         let io = self.io.clone();
         Box::pin(async move { Ok(answer(io, request).await.map(Body::Ours)) })
     }
+}
+
+/// A file of the client, or what a page may do with it; `None` if it is none.
+fn file<B>(config: &Config, name: &str, request: &Request<B>) -> Option<Ours> {
+    let known = request.headers().get(header::IF_NONE_MATCH);
+    let file = answer::file(config.client.as_ref()?, name, known)?;
+    let verdict = origin::judge(request.headers(), &config.origins);
+    let mut answer = match cors::is_preflight(config, request.method(), &verdict) {
+        true => answer::preflight(&config.cors, request.headers()),
+        false => file,
+    };
+    cors::share(&mut answer, &verdict, config);
+    Some(answer)
 }
 
 async fn answer<B>(io: Io, request: Request<B>) -> Ours
@@ -112,12 +119,12 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let (mut parts, body) = request.into_parts();
-    let verdict = route::verdict(io.server(), &parts);
+    let verdict = origin::judge(&parts.headers, &io.config().origins);
     let mut answer = match route::route(io.server(), &parts, &verdict) {
         Ok(route) => carry_out(&io, route, &mut parts, body).await,
         Err(refused) => answer::refused(&refused, route::is_upgrade(&parts)),
     };
-    answer::share(&mut answer, &verdict);
+    cors::share(&mut answer, &verdict, io.config());
     answer
 }
 
@@ -127,7 +134,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     match route {
-        Route::Preflight => answer::preflight(),
+        Route::Preflight => answer::preflight(&io.config().cors, &parts.headers),
         Route::Open(dialect) => {
             let opened = io
                 .server()

@@ -6,6 +6,7 @@ mod announce;
 mod binary;
 mod broadcast_acks;
 mod bundle;
+mod cors;
 mod disconnect;
 mod handlers;
 mod inbox;

@@ -74,40 +74,11 @@ async fn a_listed_page_is_told_that_it_may_read_every_answer() {
         let answer = Http::once(server.address, &request.clone().header("Origin", GOOD)).await;
         assert_eq!(answer.status, status, "{request:?}");
         assert_eq!(allowed(&answer), Some(GOOD), "{request:?}");
-        assert_eq!(
-            answer.header("access-control-allow-credentials"),
-            Some("true")
-        );
-        assert_eq!(answer.header("vary"), Some("Origin"), "{request:?}");
+        let vary = ("vary".to_owned(), "Origin".to_owned());
+        assert!(answer.headers.contains(&vary), "{request:?}");
     }
     let other = Request::get(OPEN).header("Origin", EVIL);
     assert_eq!(Http::once(server.address, &other).await.status, 403);
-}
-
-#[tokio::test]
-async fn a_preflight_names_what_may_be_sent() {
-    let server = Server::with(Config {
-        origins: Origins::Any,
-        ..Config::default()
-    })
-    .await;
-    let request = Request::of("OPTIONS", OPEN)
-        .header("Origin", EVIL)
-        .header("Access-Control-Request-Method", "POST")
-        .header("Access-Control-Request-Headers", "content-type");
-    let answer = Http::once(server.address, &request).await;
-    assert_eq!((answer.status, allowed(&answer)), (204, Some(EVIL)));
-    let methods = answer
-        .header("access-control-allow-methods")
-        .expect("methods");
-    assert!(
-        methods.contains("GET") && methods.contains("POST"),
-        "{methods}"
-    );
-    assert_eq!(
-        answer.header("access-control-allow-headers"),
-        Some("content-type")
-    );
 }
 
 fn allowed(answer: &Response) -> Option<&str> {

@@ -1,0 +1,185 @@
+//! CORS: what foreign pages that may connect may do further.
+
+use std::time::Duration;
+
+use fanfare::{ClientBundle, Config, Cors, OriginPredicate, Origins};
+use fanfare_testkit::{Http, Polling, Request, Response, upgrade_request};
+use http::{HeaderName, Method, header};
+
+use crate::server::Server;
+
+const OPEN: &str = "/socket.io/?EIO=4&transport=polling";
+const OPEN_WEBSOCKET: &str = "/socket.io/?EIO=4&transport=websocket";
+const SCRIPT: &str = "/socket.io/socket.io.js";
+const PAGE: &str = "https://app.example";
+
+#[tokio::test]
+async fn nothing_is_told_unless_foreign_pages_may_connect() {
+    let server = with(Origins::SameOrigin, Cors::default()).await;
+    for request in [Request::get(OPEN), Request::get(SCRIPT)] {
+        let answer = Http::once(server.address, &request.header("Origin", PAGE)).await;
+        assert_eq!(cors_headers(&answer), [""; 0], "{answer:?}");
+    }
+    let preflight = Request::of("OPTIONS", OPEN);
+    let answer = Http::once(server.address, &preflight).await;
+    let words = r#"{"code":2,"message":"Bad handshake method"}"#;
+    assert_eq!((answer.status, answer.text()), (400, words));
+}
+
+#[tokio::test]
+async fn a_preflight_is_told_all_that_the_reference_tells() {
+    let server = with(Origins::Any, Cors::default()).await;
+    for target in [OPEN, SCRIPT, "/socket.io/?EIO=4&sid=nobody"] {
+        let answer = Http::once(server.address, &preflight(target)).await;
+        assert_eq!((answer.status, answer.text()), (204, ""), "{target}");
+        let expected = [
+            "access-control-allow-headers: x-one,x-two",
+            "access-control-allow-methods: GET,HEAD,PUT,PATCH,POST,DELETE",
+            "access-control-allow-origin: *",
+            "vary: Access-Control-Request-Headers",
+        ];
+        assert_eq!(cors_headers(&answer), expected, "{target}");
+    }
+}
+
+#[tokio::test]
+async fn a_preflight_is_told_what_the_settings_say() {
+    let cors = Cors {
+        methods: vec![Method::GET, Method::POST],
+        allowed_headers: Some(vec![
+            header::CONTENT_TYPE,
+            HeaderName::from_static("x-token"),
+        ]),
+        exposed_headers: vec![HeaderName::from_static("x-node"), header::DATE],
+        credentials: true,
+        max_age: Some(Duration::from_millis(600_500)),
+    };
+    let server = with(Origins::Any, cors).await;
+    let answer = Http::once(server.address, &preflight(OPEN)).await;
+    let expected = [
+        "access-control-allow-credentials: true",
+        "access-control-allow-headers: content-type,x-token",
+        "access-control-allow-methods: GET,POST",
+        "access-control-allow-origin: https://app.example",
+        "access-control-expose-headers: x-node,date",
+        "access-control-max-age: 600",
+        "vary: Origin",
+    ];
+    assert_eq!(cors_headers(&answer), expected);
+}
+
+#[tokio::test]
+async fn every_answer_says_that_any_page_may_read_it() {
+    let server = with(Origins::Any, Cors::default()).await;
+    let polling = server.polling().await;
+    let expected = ["access-control-allow-origin: *"];
+    for (request, status) in every_request(&polling) {
+        for request in [request.clone(), request.header("Origin", PAGE)] {
+            let answer = Http::once(server.address, &request).await;
+            assert_eq!(answer.status, status, "{request:?}");
+            assert_eq!(cors_headers(&answer), expected, "{request:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_answer_names_the_page_that_may_read_it_with_credentials() {
+    for origins in [
+        Origins::Any,
+        Origins::List(vec![PAGE.to_owned()]),
+        Origins::Matching(OriginPredicate::new(|origin| origin == PAGE)),
+    ] {
+        let cors = Cors {
+            credentials: true,
+            exposed_headers: vec![HeaderName::from_static("x-node")],
+            ..Cors::default()
+        };
+        let server = with(origins, cors).await;
+        let polling = server.polling().await;
+        for (request, status) in every_request(&polling) {
+            let answer = Http::once(server.address, &request).await;
+            let for_caches = ["vary: Origin"];
+            assert_eq!(cors_headers(&answer), for_caches, "{request:?}");
+            let request = request.header("Origin", PAGE);
+            let answer = Http::once(server.address, &request).await;
+            assert_eq!(answer.status, status, "{request:?}");
+            let expected = [
+                "access-control-allow-credentials: true",
+                "access-control-allow-origin: https://app.example",
+                "access-control-expose-headers: x-node",
+                "vary: Origin",
+            ];
+            assert_eq!(cors_headers(&answer), expected, "{request:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_function_decides_which_pages_may_connect() {
+    let is_ours = |origin: &str| match origin {
+        "https://panics.example" => panic!("expected by this test"),
+        origin => origin.ends_with(".app.example"),
+    };
+    let origins = Origins::Matching(OriginPredicate::new(is_ours));
+    let server = with(origins, Cors::default()).await;
+    for (origin, status) in [
+        ("https://one.app.example", 200),
+        ("http://localhost", 200),
+        ("https://one.other.example", 403),
+        ("null", 403),
+        ("https://panics.example", 403),
+    ] {
+        let request = Request::get(OPEN).header("Origin", origin);
+        let answer = Http::once(server.address, &request).await;
+        assert_eq!(answer.status, status, "{origin}");
+        let request = upgrade_request(OPEN_WEBSOCKET).header("Origin", origin);
+        let answer = Http::once(server.address, &request).await;
+        assert_eq!(answer.status == 101, status == 200, "{origin}");
+    }
+}
+
+/// One request of each kind, in an order in which each is possible, with the status it gets.
+fn every_request(polling: &Polling) -> Vec<(Request, u16)> {
+    vec![
+        (Request::get(OPEN), 200),
+        (Request::post(polling.target(), "4"), 200),
+        (Request::get("/socket.io/?EIO=4"), 400),
+        (Request::of("PUT", OPEN), 400),
+        (upgrade_request(OPEN_WEBSOCKET), 101),
+        (upgrade_request("/socket.io/?EIO=4"), 400),
+        (Request::get(SCRIPT), 200),
+        (
+            Request::get(SCRIPT).header("If-None-Match", "\"4.8.1\""),
+            304,
+        ),
+    ]
+}
+
+fn preflight(target: &str) -> Request {
+    Request::of("OPTIONS", target)
+        .header("Origin", PAGE)
+        .header("Access-Control-Request-Method", "POST")
+        .header("Access-Control-Request-Headers", "x-one,x-two")
+}
+
+/// What an answer tells browsers, and caches, of pages; in alphabetical order.
+fn cors_headers(answer: &Response) -> Vec<String> {
+    let headers = answer.headers.iter();
+    let mut told: Vec<_> = headers
+        .filter(|(name, _)| name.starts_with("access-control-") || name == "vary")
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    told.sort();
+    told
+}
+
+async fn with(origins: Origins, cors: Cors) -> Server {
+    let script = "/*!\n * Socket.IO v4.8.1\n */";
+    Server::with(Config {
+        origins,
+        cors,
+        client: Some(ClientBundle::from_files([("socket.io.js", script)])),
+        ..Config::default()
+    })
+    .await
+}

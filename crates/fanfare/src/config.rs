@@ -32,6 +32,8 @@ pub struct Config {
     pub origins: Origins,
     /// What foreign pages that may open a connection may do further.
     pub cors: Cors,
+    /// The cookie that tells a session's id to what is between client and server; `None` sets none.
+    pub cookie: Option<Cookie>,
     /// Whether clients up to version 2.x, which speak Engine.IO 3, are served too, and scripts that poll by
     /// JSONP. For such a client the id of its main socket *is* its session's, which opens the session to whoever
     /// learns it: show neither to anybody.
@@ -61,6 +63,7 @@ impl Default for Config {
             shutdown_timeout: Duration::from_secs(5),
             origins: Origins::SameOrigin,
             cors: Cors::default(),
+            cookie: None,
             allow_eio3: false,
             recovery: None,
             client: None,
@@ -151,6 +154,59 @@ impl Default for Cors {
             max_age: None,
         }
     }
+}
+
+/// A cookie that holds the session's id. It comes with the answer that opens a session on polling,
+/// and with no other; a session that begins on WebSocket gets none.
+///
+/// It is there for load balancers that send all requests of a client to one server by a cookie. Nothing
+/// here reads it. The id is a secret, and the cookie takes it to more places: see SECURITY.md before use.
+///
+/// ```
+/// use fanfare::{Config, Cookie};
+///
+/// let config = Config {
+///     cookie: Some(Cookie { secure: true, ..Cookie::default() }),
+///     ..Config::default()
+/// };
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Cookie {
+    /// The cookie's name: letters, digits and hyphens.
+    pub name: String,
+    /// The path under which browsers send it, without a semicolon; `None` leaves that to them: the
+    /// path of the request.
+    pub path: Option<String>,
+    /// How long browsers keep it, in whole seconds; `None` keeps it until they are closed.
+    pub max_age: Option<Duration>,
+    /// Whether it is sent over https only.
+    pub secure: bool,
+    /// Which pages' requests it is sent with.
+    pub same_site: SameSite,
+}
+
+impl Default for Cookie {
+    fn default() -> Self {
+        Self {
+            name: "io".to_owned(),
+            path: Some("/".to_owned()),
+            max_age: None,
+            secure: false,
+            same_site: SameSite::Lax,
+        }
+    }
+}
+
+/// Which pages' requests a [`Cookie`] is sent with.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum SameSite {
+    /// Those of the same site.
+    Strict,
+    /// Those of the same site, and links to it.
+    #[default]
+    Lax,
+    /// Those of every page. Browsers take it with [`Cookie::secure`] only.
+    None,
 }
 
 /// What happens to a client for which more than [`Limits::max_backlog_bytes`] wait.

@@ -3,6 +3,7 @@
 mod answer;
 mod body;
 mod bundle;
+mod cookie;
 mod cors;
 mod listen;
 mod origin;

@@ -15,7 +15,7 @@ use tower::{Layer, Service};
 use super::{
     answer::{self, Ours},
     body::Body,
-    cors, origin,
+    cookie, cors, origin,
     route::{self, Refused, Route},
 };
 use crate::{
@@ -144,7 +144,11 @@ where
                     let open = open_frame(&session, Transport::Polling);
                     let polled = dialect.encode_payload(&[open.into()]);
                     session.welcome();
-                    answer::payload(polled)
+                    let mut answer = answer::payload(polled);
+                    if let Some(cookie) = &io.config().cookie {
+                        cookie::set(answer.headers_mut(), cookie, &session.sid);
+                    }
+                    answer
                 }
                 Err(_) => answer::too_many(),
             }

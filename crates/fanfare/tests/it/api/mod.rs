@@ -6,6 +6,7 @@ mod announce;
 mod binary;
 mod broadcast_acks;
 mod bundle;
+mod cookie;
 mod cors;
 mod disconnect;
 mod handlers;

@@ -7,7 +7,7 @@ use http::{HeaderName, Method};
 
 use crate::{
     engine::EngineHandler,
-    http::{ClientBundle, OriginPredicate},
+    http::{ClientBundle, HeaderHook, OriginPredicate},
     recovery::Recovery,
 };
 
@@ -34,6 +34,12 @@ pub struct Config {
     pub cors: Cors,
     /// The cookie that tells a session's id to what is between client and server; `None` sets none.
     pub cookie: Option<Cookie>,
+    /// Changes the headers of the answer that opens a session: the first of a session on polling, or the
+    /// switch to WebSocket of one that begins there.
+    pub initial_headers: Option<HeaderHook>,
+    /// Changes the headers of every answer that is no refusal: polls, posts and switches to WebSocket, those
+    /// of `initial_headers` included. Neither sees preflights, refusals or the client's files.
+    pub headers: Option<HeaderHook>,
     /// Whether clients up to version 2.x, which speak Engine.IO 3, are served too, and scripts that poll by
     /// JSONP. For such a client the id of its main socket *is* its session's, which opens the session to whoever
     /// learns it: show neither to anybody.
@@ -64,6 +70,8 @@ impl Default for Config {
             origins: Origins::SameOrigin,
             cors: Cors::default(),
             cookie: None,
+            initial_headers: None,
+            headers: None,
             allow_eio3: false,
             recovery: None,
             client: None,

@@ -76,8 +76,8 @@ pub use crate::{
     emitted::{EmitError, Emitted, Report},
     handler::{BoxFuture, EventHandler},
     http::{
-        Body, ClientBundle, FanfareLayer, FanfareService, Listener, OriginPredicate, RemoteAddr,
-        ServeError,
+        Body, ClientBundle, FanfareLayer, FanfareService, HeaderHook, Listener, OriginPredicate,
+        RemoteAddr, ServeError,
     },
     io::Io,
     metrics::Metrics,

@@ -38,19 +38,6 @@ pub(super) fn switching(accept: &str, protocol: Option<&HeaderValue>) -> Ours {
     answer
 }
 
-pub(super) fn too_many() -> Ours {
-    let text = "too many connections of this address have not joined yet; the limit is `max_joining_per_address`";
-    let mut answer = plain(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "text/plain; charset=UTF-8",
-        text,
-    );
-    answer
-        .headers_mut()
-        .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    answer
-}
-
 /// A refusal, as the reference has it for plain requests and for those that want a WebSocket.
 pub(super) fn refused(refused: &Refused, is_upgrade: bool) -> Ours {
     let (status, code, message) = match refused {
@@ -64,7 +51,8 @@ pub(super) fn refused(refused: &Refused, is_upgrade: bool) -> Ours {
         }
         Refused::Origin(message) => (403, Some(4), message.as_str()),
         Refused::Handshake(message) => (400, None, message.as_str()),
-        Refused::Closing => return closing(),
+        Refused::Closing => return unavailable("the server is shutting down"),
+        Refused::TooMany => return unavailable(TOO_MANY),
     };
     if is_upgrade {
         let mut answer = plain(StatusCode::BAD_REQUEST, "text/html", message.to_owned());
@@ -131,11 +119,11 @@ pub(super) fn not_found() -> Ours {
     )
 }
 
-fn closing() -> Ours {
+fn unavailable(text: &'static str) -> Ours {
     let mut answer = plain(
         StatusCode::SERVICE_UNAVAILABLE,
         "text/plain; charset=UTF-8",
-        "the server is shutting down",
+        text,
     );
     answer
         .headers_mut()
@@ -164,3 +152,5 @@ fn first_protocol(offered: &HeaderValue) -> Option<HeaderValue> {
         .ok()
         .filter(|first| !first.is_empty())
 }
+
+const TOO_MANY: &str = "too many connections of this address have not joined yet; the limit is `max_joining_per_address`";

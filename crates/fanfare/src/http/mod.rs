@@ -5,6 +5,7 @@ mod body;
 mod bundle;
 mod cookie;
 mod cors;
+mod hooks;
 mod listen;
 mod origin;
 mod route;
@@ -12,6 +13,7 @@ mod service;
 
 pub use body::Body;
 pub use bundle::ClientBundle;
+pub use hooks::HeaderHook;
 pub use listen::{Listener, ServeError};
 pub use origin::OriginPredicate;
 pub use service::{FanfareLayer, FanfareService, RemoteAddr};

@@ -8,21 +8,16 @@ use fanfare_proto::{
 };
 use http::{Method, header, request::Parts};
 
-use super::{
-    cors,
-    origin::{self, Verdict},
-};
+use super::origin::{self, Verdict};
 use crate::{
     config::Origins,
     dialect::{BinaryForm, Dialect},
-    server::Server,
+    server::{Server, TooManyJoining},
     session::Session,
 };
 
 /// What a request wants of Engine.IO.
 pub(super) enum Route {
-    /// The browser asks what it may send.
-    Preflight,
     /// A session on polling.
     Open(Dialect),
     /// What there is for the session.
@@ -54,11 +49,31 @@ pub(super) enum Refused {
     /// The opening handshake of a WebSocket is wrong, in the words of RFC 6455.
     Handshake(String),
     Closing,
+    /// Of its address too many sessions have not joined yet.
+    TooMany,
+}
+
+impl From<TooManyJoining> for Refused {
+    fn from(TooManyJoining: TooManyJoining) -> Self {
+        Self::TooMany
+    }
 }
 
 impl From<Violation> for Refused {
     fn from(violation: Violation) -> Self {
         Self::Violation(violation)
+    }
+}
+
+impl Route {
+    /// Whether its answer opens a session.
+    pub(super) fn opens_session(&self) -> bool {
+        match self {
+            Self::Open(_) | Self::OpenWebSocket { .. } => true,
+            Self::Get(_) | Self::Post(_) | Self::Upgrade { .. } | Self::CloseWebSocket { .. } => {
+                false
+            }
+        }
     }
 }
 
@@ -82,9 +97,6 @@ pub(super) fn is_upgrade(parts: &Parts) -> bool {
 pub(super) fn route(server: &Server, parts: &Parts, verdict: &Verdict) -> Result<Route, Refused> {
     if *verdict == Verdict::Refused {
         return Err(refused_origin(parts));
-    }
-    if cors::is_preflight(&server.config, &parts.method, verdict) {
-        return Ok(Route::Preflight);
     }
     let query = query(server, parts)?;
     let transport = query.transport?;

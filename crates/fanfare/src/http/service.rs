@@ -10,6 +10,7 @@ use std::{
 use bytes::Bytes;
 use fanfare_proto::engineio::{Open, Transport};
 use http::{Request, Response, header, request::Parts};
+use hyper::upgrade::OnUpgrade;
 use tower::{Layer, Service};
 
 use super::{
@@ -118,64 +119,79 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let config = io.config();
     let (mut parts, body) = request.into_parts();
-    let verdict = origin::judge(&parts.headers, &io.config().origins);
-    let mut answer = match route::route(io.server(), &parts, &verdict) {
-        Ok(route) => carry_out(&io, route, &mut parts, body).await,
-        Err(refused) => answer::refused(&refused, route::is_upgrade(&parts)),
+    let verdict = origin::judge(&parts.headers, &config.origins);
+    if cors::is_preflight(config, &parts.method, &verdict) {
+        let mut answer = answer::preflight(&config.cors, &parts.headers);
+        cors::share(&mut answer, &verdict, config);
+        return answer;
+    }
+    let mut initial_headers = None;
+    let answered = match route::route(io.server(), &parts, &verdict) {
+        Ok(route) => {
+            initial_headers = config
+                .initial_headers
+                .as_ref()
+                .filter(|_| route.opens_session());
+            carry_out(&io, route, &mut parts, body).await
+        }
+        Err(refused) => Err(refused),
     };
-    cors::share(&mut answer, &verdict, io.config());
-    answer
+    match answered {
+        Ok(mut answer) => {
+            cors::share(&mut answer, &verdict, config);
+            for hook in initial_headers.into_iter().chain(&config.headers) {
+                hook.call(answer.headers_mut(), &parts);
+            }
+            answer
+        }
+        Err(refused) => {
+            let mut answer = answer::refused(&refused, route::is_upgrade(&parts));
+            cors::share(&mut answer, &verdict, config);
+            answer
+        }
+    }
 }
 
-async fn carry_out<B>(io: &Io, route: Route, parts: &mut Parts, body: B) -> Ours
+/// # Errors
+///
+/// Why it can't be done after all.
+async fn carry_out<B>(io: &Io, route: Route, parts: &mut Parts, body: B) -> Result<Ours, Refused>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    match route {
-        Route::Preflight => answer::preflight(&io.config().cors, &parts.headers),
+    let answer = match route {
         Route::Open(dialect) => {
-            let opened = io
+            let session = io
                 .server()
-                .open_session(head(io, parts), dialect, Opening::Polling);
-            match opened {
-                Ok(session) => {
-                    let open = open_frame(&session, Transport::Polling);
-                    let polled = dialect.encode_payload(&[open.into()]);
-                    session.welcome();
-                    let mut answer = answer::payload(polled);
-                    if let Some(cookie) = &io.config().cookie {
-                        cookie::set(answer.headers_mut(), cookie, &session.sid);
-                    }
-                    answer
-                }
-                Err(_) => answer::too_many(),
+                .open_session(head(io, parts), dialect, Opening::Polling)?;
+            let open = open_frame(&session, Transport::Polling);
+            let polled = dialect.encode_payload(&[open.into()]);
+            session.welcome();
+            let mut answer = answer::payload(polled);
+            if let Some(cookie) = &io.config().cookie {
+                cookie::set(answer.headers_mut(), cookie, &session.sid);
             }
+            answer
         }
-        Route::Get(session) => match polling::get(session).await {
-            Ok(polled) => answer::payload(polled),
-            Err(violation) => answer::refused(&Refused::Violation(violation), false),
-        },
+        Route::Get(session) => answer::payload(polling::get(session).await?),
         Route::Post(session) => {
             let kind = parts.headers.get(header::CONTENT_TYPE);
             let is_binary = kind.is_some_and(|kind| kind == "application/octet-stream");
-            match polling::post(session, is_binary, body).await {
-                Ok(()) => answer::ok(),
-                Err(violation) => answer::refused(&Refused::Violation(violation), false),
-            }
+            polling::post(session, is_binary, body).await?;
+            answer::ok()
         }
         Route::OpenWebSocket {
             accept,
             dialect,
             binary,
         } => {
-            let Ok(session) =
-                io.server()
-                    .open_session(head(io, parts), dialect, Opening::WebSocket(binary))
-            else {
-                return answer::too_many();
-            };
+            let opening = Opening::WebSocket(binary);
+            let session = io
+                .server()
+                .open_session(head(io, parts), dialect, opening)?;
             session.send(&open_frame(&session, Transport::WebSocket));
             session.welcome();
             switch(io, parts, &accept, Purpose::Session(session))
@@ -186,7 +202,8 @@ where
             binary,
         } => switch(io, parts, &accept, Purpose::Upgrade(session, binary)),
         Route::CloseWebSocket { accept } => switch(io, parts, &accept, Purpose::Nothing),
-    }
+    };
+    Ok(answer)
 }
 
 fn head(io: &Io, parts: &Parts) -> Head {
@@ -216,7 +233,9 @@ fn open_frame(session: &Session, transport: Transport) -> Vec<u8> {
 fn switch(io: &Io, parts: &mut Parts, accept: &str, purpose: Purpose) -> Ours {
     let protocol = parts.headers.get(header::SEC_WEBSOCKET_PROTOCOL).cloned();
     let mut request = Request::new(());
-    std::mem::swap(request.extensions_mut(), &mut parts.extensions);
+    if let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() {
+        request.extensions_mut().insert(upgrade);
+    }
     let upgrade = hyper::upgrade::on(request);
     io.server().tasks.spawn(async move {
         match upgrade.await {

@@ -10,6 +10,7 @@ mod cookie;
 mod cors;
 mod disconnect;
 mod handlers;
+mod headers;
 mod inbox;
 mod limits;
 mod memory;

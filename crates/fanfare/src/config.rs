@@ -7,7 +7,7 @@ use http::{HeaderName, Method};
 
 use crate::{
     engine::EngineHandler,
-    http::{ClientBundle, HeaderHook, OriginPredicate},
+    http::{AllowRequest, ClientBundle, HeaderHook, OriginPredicate},
     recovery::Recovery,
 };
 
@@ -30,6 +30,9 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// Which pages may open a connection.
     pub origins: Origins,
+    /// Asked for each request that would open a session, before it does; `None` lets all in. Requests of a
+    /// session that is open are not asked for.
+    pub allow_request: Option<AllowRequest>,
     /// What foreign pages that may open a connection may do further.
     pub cors: Cors,
     /// The cookie that tells a session's id to what is between client and server; `None` sets none.
@@ -68,6 +71,7 @@ impl Default for Config {
             header_timeout: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(5),
             origins: Origins::SameOrigin,
+            allow_request: None,
             cors: Cors::default(),
             cookie: None,
             initial_headers: None,

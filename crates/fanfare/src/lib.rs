@@ -76,8 +76,8 @@ pub use crate::{
     emitted::{EmitError, Emitted, Report},
     handler::{BoxFuture, EventHandler},
     http::{
-        Body, ClientBundle, FanfareLayer, FanfareService, HeaderHook, Listener, OriginPredicate,
-        RemoteAddr, ServeError,
+        AllowRequest, Body, ClientBundle, FanfareLayer, FanfareService, Forbidden, HeaderHook,
+        Listener, OriginPredicate, RemoteAddr, ServeError,
     },
     io::Io,
     metrics::Metrics,

@@ -50,6 +50,7 @@ pub(super) fn refused(refused: &Refused, is_upgrade: bool) -> Ours {
             (status, code, message)
         }
         Refused::Origin(message) => (403, Some(4), message.as_str()),
+        Refused::Forbidden(forbidden) => (403, Some(4), forbidden.reason()),
         Refused::Handshake(message) => (400, None, message.as_str()),
         Refused::Closing => return unavailable("the server is shutting down"),
         Refused::TooMany => return unavailable(TOO_MANY),

@@ -6,7 +6,92 @@ use std::{
     sync::Arc,
 };
 
+use futures_util::FutureExt;
 use http::{HeaderMap, request::Parts};
+use hyper::upgrade::OnUpgrade;
+
+use crate::handler::BoxFuture;
+
+/// A function that decides which requests may open a session; for
+/// [`Config::allow_request`](crate::Config::allow_request).
+///
+/// It sees the request alone. Who may join a namespace, with the auth payload that a client sends for it, is for
+/// [`Io::admit`](crate::Io::admit) to say.
+///
+/// ```
+/// use fanfare::{AllowRequest, Config, Forbidden};
+///
+/// let config = Config {
+///     allow_request: Some(AllowRequest::new(|request| async move {
+///         match request.headers.get("x-api-key") {
+///             Some(key) if key == "secret" => Ok(()),
+///             _ => Err(Forbidden::new("the header X-Api-Key holds no key of ours")),
+///         }
+///     })),
+///     ..Config::default()
+/// };
+/// ```
+#[derive(Clone)]
+pub struct AllowRequest(Arc<Allow>);
+
+type Allow = dyn Fn(Parts) -> BoxFuture<Result<(), Forbidden>> + Send + Sync;
+
+impl AllowRequest {
+    /// Asks `allow` about each request that would open a session, on polling and on WebSocket. What layers in front left
+    /// in its extensions is there, as is [`RemoteAddr`](crate::RemoteAddr). How long it takes is its own to bound:
+    /// the client waits meanwhile, and if it gives up, the future is dropped. If it panics, the request is
+    /// refused.
+    pub fn new<R>(allow: impl Fn(Parts) -> R + Send + Sync + 'static) -> Self
+    where
+        R: Future<Output = Result<(), Forbidden>> + Send + 'static,
+    {
+        Self(Arc::new(move |request| Box::pin(allow(request))))
+    }
+
+    /// # Errors
+    ///
+    /// Why the request is refused.
+    pub(super) async fn check(&self, request: &Parts) -> Result<(), Forbidden> {
+        let mut request = request.clone();
+        // The connection itself is ours alone to take.
+        request.extensions.remove::<OnUpgrade>();
+        let allowed = async { (self.0)(request).await };
+        let allowed = AssertUnwindSafe(allowed).catch_unwind().await;
+        allowed.unwrap_or_else(|_| {
+            tracing::error!("the function that allows requests panicked");
+            Err(Forbidden::default())
+        })
+    }
+}
+
+impl fmt::Debug for AllowRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AllowRequest")
+    }
+}
+
+/// Refuses a request: status 403, code 4 and the reason on polling; status 400 and the reason on a request for a
+/// WebSocket.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Forbidden(String);
+
+impl Forbidden {
+    /// Refuses a request; `reason` is sent to the client as it is, and tells the person what would be right.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+
+    pub(super) fn reason(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Gives no reason but the protocol's word.
+impl Default for Forbidden {
+    fn default() -> Self {
+        Self::new("Forbidden")
+    }
+}
 
 /// A function that changes the headers of answers; for [`Config::initial_headers`](crate::Config::initial_headers)
 /// and [`Config::headers`](crate::Config::headers).

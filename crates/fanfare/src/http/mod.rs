@@ -13,7 +13,7 @@ mod service;
 
 pub use body::Body;
 pub use bundle::ClientBundle;
-pub use hooks::HeaderHook;
+pub use hooks::{AllowRequest, Forbidden, HeaderHook};
 pub use listen::{Listener, ServeError};
 pub use origin::OriginPredicate;
 pub use service::{FanfareLayer, FanfareService, RemoteAddr};

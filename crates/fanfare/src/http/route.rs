@@ -8,7 +8,10 @@ use fanfare_proto::{
 };
 use http::{Method, header, request::Parts};
 
-use super::origin::{self, Verdict};
+use super::{
+    hooks::Forbidden,
+    origin::{self, Verdict},
+};
 use crate::{
     config::Origins,
     dialect::{BinaryForm, Dialect},
@@ -46,11 +49,19 @@ pub(super) enum Refused {
     Violation(Violation),
     /// Not as the protocol has it: for people to read.
     Origin(String),
+    /// By the application.
+    Forbidden(Forbidden),
     /// The opening handshake of a WebSocket is wrong, in the words of RFC 6455.
     Handshake(String),
     Closing,
     /// Of its address too many sessions have not joined yet.
     TooMany,
+}
+
+impl From<Forbidden> for Refused {
+    fn from(forbidden: Forbidden) -> Self {
+        Self::Forbidden(forbidden)
+    }
 }
 
 impl From<TooManyJoining> for Refused {
@@ -94,7 +105,11 @@ pub(super) fn is_upgrade(parts: &Parts) -> bool {
 /// # Errors
 ///
 /// What is wrong with the request, first things first.
-pub(super) fn route(server: &Server, parts: &Parts, verdict: &Verdict) -> Result<Route, Refused> {
+pub(super) async fn route(
+    server: &Server,
+    parts: &Parts,
+    verdict: &Verdict,
+) -> Result<Route, Refused> {
     if *verdict == Verdict::Refused {
         return Err(refused_origin(parts));
     }
@@ -104,7 +119,14 @@ pub(super) fn route(server: &Server, parts: &Parts, verdict: &Verdict) -> Result
         Some(sid) => Some(server.sessions.find(&sid).ok_or(Violation::UnknownSid)?),
         None => None,
     };
-    if is_upgrade(parts) {
+    let is_upgrade = is_upgrade(parts);
+    let is_handshake = session.is_none()
+        && parts.method == Method::GET
+        && (is_upgrade || transport == Transport::Polling);
+    if is_handshake && let Some(allow) = &server.config.allow_request {
+        allow.check(parts).await?;
+    }
+    if is_upgrade {
         return route_upgrade(server, parts, &query, transport, session);
     }
     match session {

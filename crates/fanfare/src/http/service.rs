@@ -128,7 +128,7 @@ where
         return answer;
     }
     let mut initial_headers = None;
-    let answered = match route::route(io.server(), &parts, &verdict) {
+    let answered = match route::route(io.server(), &parts, &verdict).await {
         Ok(route) => {
             initial_headers = config
                 .initial_headers

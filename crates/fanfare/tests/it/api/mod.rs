@@ -21,6 +21,7 @@ mod older;
 mod order;
 mod recovery;
 mod reports;
+mod requests;
 mod rooms;
 mod shutdown;
 mod slow_readers;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fanfare_proto::engineio::Timing;
+use fanfare_proto::engineio::{Timing, Transport};
 use http::{HeaderName, Method};
 
 use crate::{
@@ -16,6 +16,11 @@ use crate::{
 pub struct Config {
     /// Where Engine.IO answers: `/socket.io` serves `/socket.io/`.
     pub path: String,
+    /// Which transports are served.
+    pub transports: Transports,
+    /// Whether clients on polling are told that they may move to WebSocket. One that tries untold still may, as with
+    /// the reference: [`Transports::Polling`] keeps them from it.
+    pub allow_upgrades: bool,
     /// Time between a pong and the next ping. Clients are told in the handshake.
     pub ping_interval: Duration,
     /// How long a pong may take. Clients are told in the handshake.
@@ -64,6 +69,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             path: "/socket.io".to_owned(),
+            transports: Transports::Both,
+            allow_upgrades: true,
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
             upgrade_timeout: Duration::from_secs(10),
@@ -92,12 +99,42 @@ impl Config {
         format!("/{}/", self.path.trim_matches('/'))
     }
 
+    /// What a session that begins on `transport` is told of where it may move.
+    pub(crate) fn upgrades(&self, transport: Transport) -> &'static [Transport] {
+        match self.transports {
+            Transports::Both if self.allow_upgrades => transport.upgrades(),
+            Transports::Both | Transports::Polling | Transports::WebSocket => &[],
+        }
+    }
+
     pub(crate) fn timing(&self) -> Timing {
         Timing {
             ping_interval: self.ping_interval,
             ping_timeout: self.ping_timeout,
             upgrade_timeout: self.upgrade_timeout,
             ..Timing::default()
+        }
+    }
+}
+
+/// Which transports are served. A request for another one is told `Transport unknown`, code 0.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Transports {
+    /// Polling and WebSocket.
+    #[default]
+    Both,
+    /// Polling alone: a request for a WebSocket is answered as a plain one.
+    Polling,
+    /// WebSocket alone. Clients have to be told too, by their option `transports`: they begin with polling.
+    WebSocket,
+}
+
+impl Transports {
+    pub(crate) fn have(self, transport: Transport) -> bool {
+        match self {
+            Self::Both => true,
+            Self::Polling => transport == Transport::Polling,
+            Self::WebSocket => transport == Transport::WebSocket,
         }
     }
 }

@@ -72,7 +72,7 @@ pub use crate::{
     args::{Args, ArgsError, Binary, FromArgs, IntoArgs, RawArgs},
     book::Count,
     broadcast::{Broadcast, Volatile},
-    config::{Config, Cookie, Cors, Limits, Origins, SameSite, SlowReader},
+    config::{Config, Cookie, Cors, Limits, Origins, SameSite, SlowReader, Transports},
     emitted::{EmitError, Emitted, Report},
     handler::{BoxFuture, EventHandler},
     http::{

@@ -13,7 +13,7 @@ use super::{
     origin::{self, Verdict},
 };
 use crate::{
-    config::Origins,
+    config::{Config, Origins},
     dialect::{BinaryForm, Dialect},
     server::{Server, TooManyJoining},
     session::Session,
@@ -88,9 +88,10 @@ impl Route {
     }
 }
 
-/// Whether the request asks for a protocol other than HTTP.
-pub(super) fn is_upgrade(parts: &Parts) -> bool {
-    parts.headers.contains_key(header::UPGRADE)
+/// Whether the request asks for a WebSocket, where there are any.
+pub(super) fn is_upgrade(config: &Config, parts: &Parts) -> bool {
+    config.transports.have(Transport::WebSocket)
+        && parts.headers.contains_key(header::UPGRADE)
         && parts
             .headers
             .get(header::CONNECTION)
@@ -115,11 +116,14 @@ pub(super) async fn route(
     }
     let query = query(server, parts)?;
     let transport = query.transport?;
+    if !server.config.transports.have(transport) {
+        return Err(Violation::UnknownTransport.into());
+    }
     let session = match query.sid? {
         Some(sid) => Some(server.sessions.find(&sid).ok_or(Violation::UnknownSid)?),
         None => None,
     };
-    let is_upgrade = is_upgrade(parts);
+    let is_upgrade = is_upgrade(&server.config, parts);
     let is_handshake = session.is_none()
         && parts.method == Method::GET
         && (is_upgrade || transport == Transport::Polling);

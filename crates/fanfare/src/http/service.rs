@@ -147,7 +147,7 @@ where
             answer
         }
         Err(refused) => {
-            let mut answer = answer::refused(&refused, route::is_upgrade(&parts));
+            let mut answer = answer::refused(&refused, route::is_upgrade(config, &parts));
             cors::share(&mut answer, &verdict, config);
             answer
         }
@@ -220,7 +220,7 @@ fn open_frame(session: &Session, transport: Transport) -> Vec<u8> {
     let mut packet = Vec::new();
     let open = Open {
         sid: session.sid.as_str().to_owned(),
-        upgrades: transport.upgrades(),
+        upgrades: config.upgrades(transport),
         ping_interval: config.ping_interval,
         ping_timeout: config.ping_timeout,
         max_payload: config.limits.proto.max_payload_bytes,

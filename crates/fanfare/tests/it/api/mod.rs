@@ -26,5 +26,6 @@ mod rooms;
 mod shutdown;
 mod slow_readers;
 mod strangers;
+mod transports;
 mod upgrade;
 mod volatile;

@@ -6,7 +6,7 @@ use fanfare_proto::engineio::{Timing, Transport};
 use http::{HeaderName, Method};
 
 use crate::{
-    engine::EngineHandler,
+    engine::{EngineHandler, Message},
     http::{AllowRequest, ClientBundle, HeaderHook, OriginPredicate},
     recovery::Recovery,
 };
@@ -48,6 +48,9 @@ pub struct Config {
     /// Changes the headers of every answer that is no refusal: polls, posts and switches to WebSocket, those
     /// of `initial_headers` included. Neither sees preflights, refusals or the client's files.
     pub headers: Option<HeaderHook>,
+    /// A message that every session is sent right behind its open packet, on polling in the same answer. It is a
+    /// message of Engine.IO's: clients of Socket.IO understand it only if it is one of their packets.
+    pub initial_packet: Option<Message>,
     /// Whether clients up to version 2.x, which speak Engine.IO 3, are served too, and scripts that poll by
     /// JSONP. For such a client the id of its main socket *is* its session's, which opens the session to whoever
     /// learns it: show neither to anybody.
@@ -83,6 +86,7 @@ impl Default for Config {
             cookie: None,
             initial_headers: None,
             headers: None,
+            initial_packet: None,
             allow_eio3: false,
             recovery: None,
             client: None,

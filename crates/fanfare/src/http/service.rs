@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use fanfare_proto::engineio::{Open, Transport};
+use fanfare_proto::engineio::{Open, Packet, Transport};
 use http::{Request, Response, header, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use tower::{Layer, Service};
@@ -167,8 +167,8 @@ where
             let session = io
                 .server()
                 .open_session(head(io, parts), dialect, Opening::Polling)?;
-            let open = open_frame(&session, Transport::Polling);
-            let polled = dialect.encode_payload(&[open.into()]);
+            let opening = opening_frames(&session, Transport::Polling);
+            let polled = dialect.encode_payload(&[opening.into()]);
             session.welcome();
             let mut answer = answer::payload(polled);
             if let Some(cookie) = &io.config().cookie {
@@ -192,7 +192,7 @@ where
             let session = io
                 .server()
                 .open_session(head(io, parts), dialect, opening)?;
-            session.send(&open_frame(&session, Transport::WebSocket));
+            session.send(&opening_frames(&session, Transport::WebSocket));
             session.welcome();
             switch(io, parts, &accept, Purpose::Session(session))
         }
@@ -214,8 +214,8 @@ fn head(io: &Io, parts: &Parts) -> Head {
     Head::new(parts, remote, io.config().limits.max_header_bytes)
 }
 
-/// The open packet, as a frame.
-fn open_frame(session: &Session, transport: Transport) -> Vec<u8> {
+/// The open packet and what else every session is sent first, as frames.
+fn opening_frames(session: &Session, transport: Transport) -> Vec<u8> {
     let config = &session.server.config;
     let mut packet = Vec::new();
     let open = Open {
@@ -226,7 +226,11 @@ fn open_frame(session: &Session, transport: Transport) -> Vec<u8> {
         max_payload: config.limits.proto.max_payload_bytes,
     };
     open.encode(&mut packet);
-    frame::text(&packet)
+    let mut frames = frame::text(&packet);
+    if let Some(message) = &config.initial_packet {
+        frames.extend(frame::engine_packet(&Packet::Message(message.clone())));
+    }
+    frames
 }
 
 /// Answers that the connection is a WebSocket now, and serves it as one.

@@ -9,6 +9,7 @@ mod bundle;
 mod cookie;
 mod cors;
 mod disconnect;
+mod greeting;
 mod handlers;
 mod headers;
 mod inbox;

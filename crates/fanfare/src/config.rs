@@ -16,6 +16,10 @@ use crate::{
 pub struct Config {
     /// Where Engine.IO answers: `/socket.io` serves `/socket.io/`.
     pub path: String,
+    /// Whether the path ends in a slash, as clients ask for it unless their own `addTrailingSlash` is off.
+    /// Without, every request whose path begins with the server's is the server's: `/socket.io`, `/socket.io/` and
+    /// `/socket.iofoo` too, as with the reference.
+    pub add_trailing_slash: bool,
     /// Which transports are served.
     pub transports: Transports,
     /// Whether clients on polling are told that they may move to WebSocket. One that tries untold still may, as with
@@ -72,6 +76,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             path: "/socket.io".to_owned(),
+            add_trailing_slash: true,
             transports: Transports::Both,
             allow_upgrades: true,
             ping_interval: Duration::from_secs(25),
@@ -98,9 +103,13 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The path prefix that requests are compared with: one slash at each end.
+    /// What the paths of requests are compared with: with one slash in front, and one behind if it is wanted.
     pub(crate) fn prefix(&self) -> String {
-        format!("/{}/", self.path.trim_matches('/'))
+        let path = self.path.trim_matches('/');
+        match self.add_trailing_slash {
+            true => format!("/{path}/"),
+            false => format!("/{path}"),
+        }
     }
 
     /// What a session that begins on `transport` is told of where it may move.

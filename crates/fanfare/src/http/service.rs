@@ -104,6 +104,10 @@ where
 /// A file of the client, or what a page may do with it; `None` if it is none.
 fn file<B>(config: &Config, name: &str, request: &Request<B>) -> Option<Ours> {
     let known = request.headers().get(header::IF_NONE_MATCH);
+    let name = match config.add_trailing_slash {
+        true => name,
+        false => name.strip_prefix('/')?,
+    };
     let file = answer::file(config.client.as_ref()?, name, known)?;
     let verdict = origin::judge(request.headers(), &config.origins);
     let mut answer = match cors::is_preflight(config, request.method(), &verdict) {

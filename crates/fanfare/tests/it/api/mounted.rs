@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{Router, extract::connect_info::ConnectInfo, routing::get};
-use fanfare::{Config, Io, RawArgs, RemoteAddr, Report, Socket};
+use fanfare::{ClientBundle, Config, Io, RawArgs, RemoteAddr, Report, Socket};
 use fanfare_testkit::{Client, DEADLINE, Http, Request, WebSocket, eventually, frame};
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
@@ -225,4 +225,36 @@ fn echoing(config: Config) -> Io {
         socket.emit("echo", args);
     });
     io
+}
+
+#[tokio::test]
+async fn the_slash_behind_the_path_may_be_left_out() {
+    let server = server::Server::with(Config {
+        add_trailing_slash: false,
+        client: Some(ClientBundle::from_files([("socket.io.js", "script")])),
+        ..Config::default()
+    })
+    .await;
+    for path in [
+        "/socket.io",
+        "/socket.io/",
+        "/socket.iofoo",
+        "/socket.io/more",
+    ] {
+        let request = Request::get(format!("{path}?EIO=4&transport=polling"));
+        let answer = Http::once(server.address, &request).await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.text().starts_with("0{"), "{path}");
+    }
+    let mut websocket =
+        WebSocket::open(server.address, "/socket.io?EIO=4&transport=websocket").await;
+    assert!(websocket.text().await.starts_with("0{"));
+    for (path, status) in [
+        ("/socket.io/socket.io.js", 200),
+        ("/socket.iosocket.io.js", 400),
+        ("/socket", 404),
+    ] {
+        let answer = Http::once(server.address, &Request::get(path)).await;
+        assert_eq!(answer.status, status, "{path}");
+    }
 }

@@ -7,7 +7,7 @@ use http::{HeaderName, Method};
 
 use crate::{
     engine::{EngineHandler, Message},
-    http::{AllowRequest, ClientBundle, HeaderHook, OriginPredicate},
+    http::{AllowRequest, ClientBundle, ConnectionErrorListener, HeaderHook, OriginPredicate},
     recovery::Recovery,
 };
 
@@ -46,6 +46,8 @@ pub struct Config {
     pub cors: Cors,
     /// The cookie that tells a session's id to what is between client and server; `None` sets none.
     pub cookie: Option<Cookie>,
+    /// Told of each request that is refused.
+    pub connection_error: Option<ConnectionErrorListener>,
     /// Changes the headers of the answer that opens a session: the first of a session on polling, or the
     /// switch to WebSocket of one that begins there.
     pub initial_headers: Option<HeaderHook>,
@@ -89,6 +91,7 @@ impl Default for Config {
             allow_request: None,
             cors: Cors::default(),
             cookie: None,
+            connection_error: None,
             initial_headers: None,
             headers: None,
             initial_packet: None,

@@ -76,8 +76,8 @@ pub use crate::{
     emitted::{EmitError, Emitted, Report},
     handler::{BoxFuture, EventHandler},
     http::{
-        AllowRequest, Body, ClientBundle, FanfareLayer, FanfareService, Forbidden, HeaderHook,
-        Listener, OriginPredicate, RemoteAddr, ServeError,
+        AllowRequest, Body, ClientBundle, ConnectionError, ConnectionErrorListener, FanfareLayer,
+        FanfareService, Forbidden, HeaderHook, Listener, OriginPredicate, RemoteAddr, ServeError,
     },
     io::Io,
     metrics::Metrics,

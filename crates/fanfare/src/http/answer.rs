@@ -1,11 +1,14 @@
 //! Answers: every response of ours, in the reference's form.
 
 use bytes::Bytes;
-use fanfare_proto::engineio::{Answer, Violation};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
-use super::{bundle::ClientBundle, cors, route::Refused};
+use super::{
+    bundle::ClientBundle,
+    cors,
+    refused::{Refused, Told},
+};
 use crate::{config::Cors, dialect::Polled};
 
 pub(super) type Ours = Response<Full<Bytes>>;
@@ -40,21 +43,14 @@ pub(super) fn switching(accept: &str, protocol: Option<&HeaderValue>) -> Ours {
 
 /// A refusal, as the reference has it for plain requests and for those that want a WebSocket.
 pub(super) fn refused(refused: &Refused, is_upgrade: bool) -> Ours {
-    let (status, code, message) = match refused {
-        Refused::Violation(violation) => {
-            let Answer {
-                status,
-                code,
-                message,
-            } = Answer::from(*violation);
-            (status, code, message)
-        }
-        Refused::Origin(message) => (403, Some(4), message.as_str()),
-        Refused::Forbidden(forbidden) => (403, Some(4), forbidden.reason()),
-        Refused::Handshake(message) => (400, None, message.as_str()),
-        Refused::Closing => return unavailable("the server is shutting down"),
-        Refused::TooMany => return unavailable(TOO_MANY),
-    };
+    let Told {
+        status,
+        code,
+        message,
+    } = refused.told();
+    if status == 503 {
+        return unavailable(message.to_owned());
+    }
     if is_upgrade {
         let mut answer = plain(StatusCode::BAD_REQUEST, "text/html", message.to_owned());
         answer
@@ -75,16 +71,8 @@ pub(super) fn refused(refused: &Refused, is_upgrade: bool) -> Ours {
             );
             answer
         }
-        None if matches!(
-            refused,
-            Refused::Violation(
-                Violation::EmptyPacket | Violation::UnknownPacketType | Violation::MalformedPayload
-            )
-        ) =>
-        {
-            ok()
-        }
-        None => empty(status),
+        None if message.is_empty() => empty(status),
+        None => plain(status, "text/html", message.to_owned()),
     }
 }
 
@@ -120,7 +108,7 @@ pub(super) fn not_found() -> Ours {
     )
 }
 
-fn unavailable(text: &'static str) -> Ours {
+fn unavailable(text: String) -> Ours {
     let mut answer = plain(
         StatusCode::SERVICE_UNAVAILABLE,
         "text/plain; charset=UTF-8",
@@ -153,5 +141,3 @@ fn first_protocol(offered: &HeaderValue) -> Option<HeaderValue> {
         .ok()
         .filter(|first| !first.is_empty())
 }
-
-const TOO_MANY: &str = "too many connections of this address have not joined yet; the limit is `max_joining_per_address`";

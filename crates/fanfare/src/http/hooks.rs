@@ -93,6 +93,59 @@ impl Default for Forbidden {
     }
 }
 
+/// A function that is told of refused requests; for
+/// [`Config::connection_error`](crate::Config::connection_error).
+///
+/// ```
+/// use fanfare::{Config, ConnectionErrorListener};
+///
+/// let config = Config {
+///     connection_error: Some(ConnectionErrorListener::new(|error, request| {
+///         let agent = request.headers.get("user-agent");
+///         eprintln!("refused {agent:?}: {} ({})", error.message, error.context);
+///     })),
+///     ..Config::default()
+/// };
+/// ```
+#[derive(Clone)]
+pub struct ConnectionErrorListener(Arc<Listen>);
+
+type Listen = dyn Fn(&ConnectionError, &Parts) + Send + Sync;
+
+impl ConnectionErrorListener {
+    /// Calls `listen` with each refusal and its request, before the client is answered. Any stranger can cause as many as
+    /// they like. It must not block; what it panics with is lost.
+    pub fn new(listen: impl Fn(&ConnectionError, &Parts) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(listen))
+    }
+
+    pub(super) fn call(&self, error: &ConnectionError, request: &Parts) {
+        if catch_unwind(AssertUnwindSafe(|| (self.0)(error, request))).is_err() {
+            tracing::error!("a function that is told of refused requests panicked");
+        }
+    }
+}
+
+impl fmt::Debug for ConnectionErrorListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ConnectionErrorListener")
+    }
+}
+
+/// Why a request was refused.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ConnectionError {
+    /// Engine.IO's number of the error, 0 to 5; `None` for what it has no number for: requests of a session that
+    /// come at the wrong time or are too large, WebSocket handshakes that break RFC 6455, and a server that takes
+    /// nobody just now.
+    pub code: Option<u8>,
+    /// What the client was told; may be empty.
+    pub message: String,
+    /// What exactly was wrong: one of a few names, such as `UNKNOWN_SID` or `TRANSPORT_MISMATCH`.
+    pub context: &'static str,
+}
+
 /// A function that changes the headers of answers; for [`Config::initial_headers`](crate::Config::initial_headers)
 /// and [`Config::headers`](crate::Config::headers).
 ///

@@ -9,13 +9,13 @@ use fanfare_proto::{
 use http::{Method, header, request::Parts};
 
 use super::{
-    hooks::Forbidden,
     origin::{self, Verdict},
+    refused::Refused,
 };
 use crate::{
     config::{Config, Origins},
     dialect::{BinaryForm, Dialect},
-    server::{Server, TooManyJoining},
+    server::Server,
     session::Session,
 };
 
@@ -41,39 +41,6 @@ pub(super) enum Route {
     },
     /// A WebSocket that fits no session: opened, then closed.
     CloseWebSocket { accept: String },
-}
-
-/// Why a request is refused.
-pub(super) enum Refused {
-    /// As the protocol has it.
-    Violation(Violation),
-    /// Not as the protocol has it: for people to read.
-    Origin(String),
-    /// By the application.
-    Forbidden(Forbidden),
-    /// The opening handshake of a WebSocket is wrong, in the words of RFC 6455.
-    Handshake(String),
-    Closing,
-    /// Of its address too many sessions have not joined yet.
-    TooMany,
-}
-
-impl From<Forbidden> for Refused {
-    fn from(forbidden: Forbidden) -> Self {
-        Self::Forbidden(forbidden)
-    }
-}
-
-impl From<TooManyJoining> for Refused {
-    fn from(TooManyJoining: TooManyJoining) -> Self {
-        Self::TooMany
-    }
-}
-
-impl From<Violation> for Refused {
-    fn from(violation: Violation) -> Self {
-        Self::Violation(violation)
-    }
 }
 
 impl Route {

@@ -17,7 +17,8 @@ use super::{
     answer::{self, Ours},
     body::Body,
     cookie, cors, origin,
-    route::{self, Refused, Route},
+    refused::Refused,
+    route::{self, Route},
 };
 use crate::{
     config::Config,
@@ -151,6 +152,9 @@ where
             answer
         }
         Err(refused) => {
+            if let Some(listener) = &config.connection_error {
+                listener.call(&refused.to_error(), &parts);
+            }
             let mut answer = answer::refused(&refused, route::is_upgrade(config, &parts));
             cors::share(&mut answer, &verdict, config);
             answer

@@ -21,6 +21,7 @@ mod namespaces;
 mod older;
 mod order;
 mod recovery;
+mod refusals;
 mod reports;
 mod requests;
 mod rooms;

@@ -54,6 +54,11 @@ pub struct Config {
     /// Changes the headers of every answer that is no refusal: polls, posts and switches to WebSocket, those
     /// of `initial_headers` included. Neither sees preflights, refusals or the client's files.
     pub headers: Option<HeaderHook>,
+    /// Bytes from which on an answer to a poll is compressed, by gzip or deflate, if the client takes that. 1,024: what
+    /// is shorter fits into a packet of the network anyway. `None` switches compression off. Have it off if
+    /// one answer can hold a secret beside what an attacker writes: sizes tell of secrets
+    /// ([BREACH](https://breachattack.com)). WebSockets are never compressed.
+    pub http_compression: Option<usize>,
     /// A message that every session is sent right behind its open packet, on polling in the same answer. It is a
     /// message of Engine.IO's: clients of Socket.IO understand it only if it is one of their packets.
     pub initial_packet: Option<Message>,
@@ -94,6 +99,7 @@ impl Default for Config {
             connection_error: None,
             initial_headers: None,
             headers: None,
+            http_compression: Some(1_024),
             initial_packet: None,
             allow_eio3: false,
             recovery: None,

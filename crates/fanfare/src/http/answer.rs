@@ -6,6 +6,7 @@ use http_body_util::Full;
 
 use super::{
     bundle::ClientBundle,
+    coding::Coding,
     cors,
     refused::{Refused, Told},
 };
@@ -15,6 +16,14 @@ pub(super) type Ours = Response<Full<Bytes>>;
 
 pub(super) fn payload(polled: Polled) -> Ours {
     plain(StatusCode::OK, polled.content_type, polled.body)
+}
+
+/// Says how the body is compressed.
+pub(super) fn mark(answer: &mut Ours, coding: Coding) {
+    let coding = HeaderValue::from_static(coding.as_str());
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_ENCODING, coding);
 }
 
 pub(super) fn ok() -> Ours {

@@ -3,6 +3,7 @@
 mod answer;
 mod body;
 mod bundle;
+mod coding;
 mod cookie;
 mod cors;
 mod hooks;

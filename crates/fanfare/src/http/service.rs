@@ -9,19 +9,21 @@ use std::{
 
 use bytes::Bytes;
 use fanfare_proto::engineio::{Open, Packet, Transport};
-use http::{Request, Response, header, request::Parts};
+use http::{HeaderMap, Request, Response, header, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use tower::{Layer, Service};
 
 use super::{
     answer::{self, Ours},
     body::Body,
+    coding::Coding,
     cookie, cors, origin,
     refused::Refused,
     route::{self, Route},
 };
 use crate::{
     config::Config,
+    dialect::Polled,
     frame,
     head::Head,
     io::Io,
@@ -178,13 +180,16 @@ where
             let opening = opening_frames(&session, Transport::Polling);
             let polled = dialect.encode_payload(&[opening.into()]);
             session.welcome();
-            let mut answer = answer::payload(polled);
+            let mut answer = payload(io.config(), polled, &parts.headers).await;
             if let Some(cookie) = &io.config().cookie {
                 cookie::set(answer.headers_mut(), cookie, &session.sid);
             }
             answer
         }
-        Route::Get(session) => answer::payload(polling::get(session).await?),
+        Route::Get(session) => {
+            let polled = polling::get(session).await?;
+            payload(io.config(), polled, &parts.headers).await
+        }
         Route::Post(session) => {
             let kind = parts.headers.get(header::CONTENT_TYPE);
             let is_binary = kind.is_some_and(|kind| kind == "application/octet-stream");
@@ -212,6 +217,21 @@ where
         Route::CloseWebSocket { accept } => switch(io, parts, &accept, Purpose::Nothing),
     };
     Ok(answer)
+}
+
+/// What a poll is answered, compressed if that pays and the client takes it.
+async fn payload(config: &Config, polled: Polled, request: &HeaderMap) -> Ours {
+    let coding = config
+        .http_compression
+        .filter(|min_bytes| *min_bytes <= polled.body.len())
+        .and_then(|_| Coding::choose(request, &[Coding::Gzip, Coding::Deflate]));
+    let Some(coding) = coding else {
+        return answer::payload(polled);
+    };
+    let body = coding.compress(&polled.body).await;
+    let mut answer = answer::payload(Polled { body, ..polled });
+    answer::mark(&mut answer, coding);
+    answer
 }
 
 fn head(io: &Io, parts: &Parts) -> Head {

@@ -6,6 +6,7 @@ mod announce;
 mod binary;
 mod broadcast_acks;
 mod bundle;
+mod compression;
 mod cookie;
 mod cors;
 mod disconnect;

@@ -55,7 +55,8 @@ pub struct Config {
     /// of `initial_headers` included. Neither sees preflights, refusals or the client's files.
     pub headers: Option<HeaderHook>,
     /// Bytes from which on an answer to a poll is compressed, by gzip or deflate, if the client takes that. 1,024: what
-    /// is shorter fits into a packet of the network anyway. `None` switches compression off. Have it off if
+    /// is shorter fits into a packet of the network anyway. The client's files are compressed whatever their size,
+    /// each once for each coding. `None` switches all compression off. Have it off if
     /// one answer can hold a secret beside what an attacker writes: sizes tell of secrets
     /// ([BREACH](https://breachattack.com)). WebSockets are never compressed.
     pub http_compression: Option<usize>,

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
 use super::{
-    bundle::ClientBundle,
+    bundle::ClientFile,
     coding::Coding,
     cors,
     refused::{Refused, Told},
@@ -85,28 +85,27 @@ pub(super) fn refused(refused: &Refused, is_upgrade: bool) -> Ours {
     }
 }
 
-/// A file of the client, as the reference serves it.
-pub(super) fn file(bundle: &ClientBundle, name: &str, known: Option<&HeaderValue>) -> Option<Ours> {
-    let file = bundle.file(name)?;
-    let known = known.and_then(|known| known.to_str().ok());
-    if known.is_some_and(|known| known.trim_start_matches("W/") == bundle.etag()) {
-        return Some(empty(StatusCode::NOT_MODIFIED));
-    }
-    let kind = match name.ends_with(".map") {
-        true => "application/json; charset=utf-8",
-        false => "application/javascript; charset=utf-8",
-    };
-    let mut answer = Response::new(Full::from(file.clone()));
+/// A file of the client, as the reference serves it, whatever form its body has.
+pub(super) fn file(file: &ClientFile, body: Bytes) -> Ours {
+    let mut answer = Response::new(Full::from(body));
     let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(file.content_type),
+    );
     headers.insert(
         header::CACHE_CONTROL,
         HeaderValue::from_static("public, max-age=0"),
     );
-    if let Ok(etag) = HeaderValue::from_str(bundle.etag()) {
+    if let Ok(etag) = HeaderValue::from_str(&file.etag) {
         headers.insert(header::ETAG, etag);
     }
-    Some(answer)
+    answer
+}
+
+/// The client's file is the one that the browser has.
+pub(super) fn not_modified() -> Ours {
+    empty(StatusCode::NOT_MODIFIED)
 }
 
 pub(super) fn not_found() -> Ours {

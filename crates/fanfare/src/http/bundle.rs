@@ -3,13 +3,27 @@
 use std::{collections::HashMap, fmt, io, path::Path, sync::Arc};
 
 use bytes::Bytes;
+use tokio::{sync::OnceCell, task::spawn_blocking};
+
+use super::coding::Coding;
 
 /// The files of the official browser client, from the `dist` folder of the npm package
 /// `socket.io-client`.
 #[derive(Clone)]
 pub struct ClientBundle {
-    files: Arc<HashMap<&'static str, Bytes>>,
+    files: Arc<HashMap<&'static str, Arc<ClientFile>>>,
     etag: Arc<str>,
+}
+
+/// One of the files, and its compressed forms as far as somebody has asked for them.
+pub(super) struct ClientFile {
+    plain: Bytes,
+    brotli: OnceCell<Bytes>,
+    gzip: OnceCell<Bytes>,
+    deflate: OnceCell<Bytes>,
+    pub(super) content_type: &'static str,
+    /// The package's version in quotes, as the official server's `ETag` has it.
+    pub(super) etag: Arc<str>,
 }
 
 impl ClientBundle {
@@ -40,9 +54,14 @@ impl ClientBundle {
             "\"{}\"",
             known.get(NAMES[0]).and_then(version).unwrap_or_default()
         );
+        let etag: Arc<str> = etag.into();
+        let files = known.into_iter().map(|(name, plain)| {
+            let file = ClientFile::new(name, plain, etag.clone());
+            (name, Arc::new(file))
+        });
         Self {
-            files: Arc::new(known),
-            etag: etag.into(),
+            files: Arc::new(files.collect()),
+            etag,
         }
     }
 
@@ -51,13 +70,42 @@ impl ClientBundle {
         &NAMES
     }
 
-    /// The package's version in quotes, as the official server's `ETag` has it.
-    pub(super) fn etag(&self) -> &str {
-        &self.etag
+    pub(super) fn file(&self, name: &str) -> Option<&Arc<ClientFile>> {
+        self.files.get(name)
+    }
+}
+
+impl ClientFile {
+    fn new(name: &str, plain: Bytes, etag: Arc<str>) -> Self {
+        let content_type = match name.ends_with(".map") {
+            true => "application/json; charset=utf-8",
+            false => "application/javascript; charset=utf-8",
+        };
+        Self {
+            plain,
+            brotli: OnceCell::new(),
+            gzip: OnceCell::new(),
+            deflate: OnceCell::new(),
+            content_type,
+            etag,
+        }
     }
 
-    pub(super) fn file(&self, name: &str) -> Option<&Bytes> {
-        self.files.get(name)
+    pub(super) fn plain(&self) -> Bytes {
+        self.plain.clone()
+    }
+
+    /// The compressed form, which who asks first has made, in a thread where it keeps nobody waiting; `None` if there is no
+    /// such thread, since the runtime ends.
+    pub(super) async fn coded(&self, coding: Coding) -> Option<Bytes> {
+        let cell = match coding {
+            Coding::Brotli => &self.brotli,
+            Coding::Gzip => &self.gzip,
+            Coding::Deflate => &self.deflate,
+        };
+        let plain = self.plain.clone();
+        let compress = || spawn_blocking(move || coding.compress_whole(&plain).into());
+        cell.get_or_try_init(compress).await.ok().cloned()
     }
 }
 
@@ -103,7 +151,7 @@ mod tests {
             ),
             ("../secret", "no"),
         ]);
-        assert_eq!(bundle.etag(), "\"4.8.1\"");
+        assert_eq!(&*bundle.etag, "\"4.8.1\"");
         assert!(bundle.file("../secret").is_none());
     }
 }

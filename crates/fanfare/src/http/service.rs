@@ -4,18 +4,20 @@ use std::{
     future::Future,
     net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use fanfare_proto::engineio::{Open, Packet, Transport};
-use http::{HeaderMap, Request, Response, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Request, Response, header, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use tower::{Layer, Service};
 
 use super::{
     answer::{self, Ours},
     body::Body,
+    bundle::ClientFile,
     coding::Coding,
     cookie, cors, origin,
     refused::Refused,
@@ -72,7 +74,7 @@ impl<S> Layer<S> for FanfareLayer {
 #[derive(Clone, Debug)]
 pub struct FanfareService<S> {
     io: Io,
-    prefix: std::sync::Arc<str>,
+    prefix: Arc<str>,
     inner: S,
 }
 
@@ -96,29 +98,66 @@ where
             let theirs = self.inner.call(request);
             return Box::pin(async move { Ok(theirs.await?.map(Body::Theirs)) });
         };
-        if let Some(file) = file(self.io.config(), name, &request) {
-            return Box::pin(async { Ok(file.map(Body::Ours)) });
+        if let Some(file) = find_file(self.io.config(), name) {
+            let (io, file) = (self.io.clone(), file.clone());
+            let (parts, _) = request.into_parts();
+            return Box::pin(async move {
+                let answer = answer_file(io.config(), &file, &parts).await;
+                Ok(answer.map(Body::Ours))
+            });
         }
         let io = self.io.clone();
         Box::pin(async move { Ok(answer(io, request).await.map(Body::Ours)) })
     }
 }
 
-/// A file of the client, or what a page may do with it; `None` if it is none.
-fn file<B>(config: &Config, name: &str, request: &Request<B>) -> Option<Ours> {
-    let known = request.headers().get(header::IF_NONE_MATCH);
+/// The file of the client that is called what stands behind the server's path.
+fn find_file<'a>(config: &'a Config, name: &str) -> Option<&'a Arc<ClientFile>> {
     let name = match config.add_trailing_slash {
         true => name,
         false => name.strip_prefix('/')?,
     };
-    let file = answer::file(config.client.as_ref()?, name, known)?;
-    let verdict = origin::judge(request.headers(), &config.origins);
-    let mut answer = match cors::is_preflight(config, request.method(), &verdict) {
-        true => answer::preflight(&config.cors, request.headers()),
-        false => file,
+    config.client.as_ref()?.file(name)
+}
+
+/// A file of the client, or what a page may do with it.
+async fn answer_file(config: &Config, file: &ClientFile, parts: &Parts) -> Ours {
+    let verdict = origin::judge(&parts.headers, &config.origins);
+    let mut answer = match cors::is_preflight(config, &parts.method, &verdict) {
+        true => answer::preflight(&config.cors, &parts.headers),
+        false => send_file(config, file, &parts.headers).await,
     };
     cors::share(&mut answer, &verdict, config);
-    Some(answer)
+    answer
+}
+
+async fn send_file(config: &Config, file: &ClientFile, request: &HeaderMap) -> Ours {
+    let known = request.get(header::IF_NONE_MATCH);
+    let known = known.and_then(|known| known.to_str().ok());
+    if known.is_some_and(|known| known.trim_start_matches("W/") == &*file.etag) {
+        return answer::not_modified();
+    }
+    if config.http_compression.is_none() {
+        return answer::file(file, file.plain());
+    }
+    let offered = [Coding::Brotli, Coding::Gzip, Coding::Deflate];
+    let coded = match Coding::choose(request, &offered) {
+        Some(coding) => file.coded(coding).await.map(|body| (body, coding)),
+        None => None,
+    };
+    let mut answer = match coded {
+        Some((body, coding)) => {
+            let mut answer = answer::file(file, body);
+            answer::mark(&mut answer, coding);
+            answer
+        }
+        None => answer::file(file, file.plain()),
+    };
+    // All forms have one ETag.
+    answer
+        .headers_mut()
+        .append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    answer
 }
 
 async fn answer<B>(io: Io, request: Request<B>) -> Ours

@@ -166,7 +166,9 @@ fn preflight(target: &str) -> Request {
 fn cors_headers(answer: &Response) -> Vec<String> {
     let headers = answer.headers.iter();
     let mut told: Vec<_> = headers
-        .filter(|(name, _)| name.starts_with("access-control-") || name == "vary")
+        .filter(|(name, value)| {
+            name.starts_with("access-control-") || (name == "vary" && value != "Accept-Encoding")
+        })
         .map(|(name, value)| format!("{name}: {value}"))
         .collect();
     told.sort();

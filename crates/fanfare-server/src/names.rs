@@ -122,6 +122,9 @@ const BRAILLE_BLANK: char = '\u{2800}';
 
 #[cfg(test)]
 mod tests {
+    use icu_normalizer::DecomposingNormalizerBorrowed;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
@@ -244,5 +247,37 @@ mod tests {
             );
         }
         check("\u{fe0f}", "a name has something to see; this one is blank");
+    }
+
+    /// Characters of many scripts, composed and not, with and without case.
+    const LETTERS: &str = "[a-zA-ZäÄßẞéÉıİſσςΣАаЯяǅﬁＡａⒶ①王가\u{301}\u{308} .'-]{1,12}";
+
+    proptest! {
+        /// However a name is spelled in capitals, composed or decomposed, it is the same name; and the name as
+        /// it is shown is itself.
+        #[test]
+        fn spellings_of_one_name_have_one_key(typed in LETTERS) {
+            let Ok(name) = Name::parse(&typed) else { return Ok(()) };
+            let composed = ComposingNormalizerBorrowed::new_nfc().normalize(&typed).into_owned();
+            let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(&typed).into_owned();
+            let folded = CaseMapper::new().fold_string(name.as_str()).into_owned();
+            for spelling in [composed, decomposed, folded, name.as_str().to_owned()] {
+                // Some spellings are longer than a name may be.
+                if let Ok(same) = Name::parse(&spelling) {
+                    prop_assert_eq!(same.key(), name.key(), "{:?}", spelling);
+                }
+            }
+            let key = Name::parse(name.key()).map(|name| name.key().to_owned());
+            prop_assert!(key.is_err() || key.as_deref() == Ok(name.key()));
+        }
+
+        #[test]
+        fn nothing_typed_makes_it_panic_or_show_what_cannot_be_seen(typed in "\\PC{0,40}|.{0,40}") {
+            if let Ok(name) = Name::parse(&typed) {
+                let length = name.as_str().chars().count();
+                prop_assert!((1..=MAX_LENGTH).contains(&length) && !name.key().is_empty());
+                prop_assert!(name.as_str().chars().all(|c| judge(c).is_ok()));
+            }
+        }
     }
 }

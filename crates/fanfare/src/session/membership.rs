@@ -20,6 +20,16 @@ use crate::{
     socket_id::SocketId,
 };
 
+/// A socket that is about to join, the frames that are its first, and its rooms.
+struct Entrance {
+    socket: Socket,
+    first: Vec<u8>,
+    rooms: Vec<Arc<str>>,
+}
+
+/// The client was here before, but that has been forgotten.
+struct Forgotten;
+
 /// What was decided on a client that wants to join.
 enum Decision {
     Admitted(Admission),
@@ -39,8 +49,8 @@ impl Session {
             return self.join(&namespace, Ok(Admission::anonymous()), auth, place);
         };
         if self.is_let_in_again(&namespace, auth.as_deref()) {
-            let joined = self.try_join(&namespace, Decision::LetInAgain, auth.clone(), place);
-            if joined.is_some() {
+            let again = self.try_join(&namespace, Decision::LetInAgain, auth.clone(), place);
+            if again.is_ok() {
                 return;
             }
         }
@@ -60,27 +70,32 @@ impl Session {
         place: Place,
     ) {
         let decision = admitted.map_or_else(Decision::Refused, Decision::Admitted);
-        self.try_join(namespace, decision, auth, place);
+        // Only who was not decided on can turn out to be a stranger.
+        let _ = self.try_join(namespace, decision, auth, place);
     }
 
-    /// Gives what became of the decision; `None` if who was to be let in again can't be.
+    /// Carries the decision out.
+    ///
+    /// # Errors
+    ///
+    /// [`Forgotten`] if who was to be let in again is not known any more.
     fn try_join(
         self: &Arc<Self>,
         namespace: &Arc<Namespace>,
         decision: Decision,
         auth: Option<Arc<str>>,
         place: Place,
-    ) -> Option<()> {
+    ) -> Result<(), Forgotten> {
         let mut wake = crate::shard::Wake::Nobody;
         let joined = self.update_at(place, |state, steps| {
             let at = state
                 .entries
                 .iter()
                 .position(|entry| Arc::ptr_eq(&entry.namespace, namespace));
-            let Some(at) = at else { return Some(None) };
+            let Some(at) = at else { return Ok(None) };
             if !state.machine.is_open() {
                 state.entries.swap_remove(at);
-                return Some(None);
+                return Ok(None);
             }
             let admission = match decision {
                 Decision::Admitted(admission) => Some(admission),
@@ -88,18 +103,22 @@ impl Session {
                 Decision::Refused(refusal) => {
                     state.entries.swap_remove(at);
                     steps.push(Step::Send(self.refused(&namespace.nsp, &refusal)));
-                    return Some(None);
+                    return Ok(None);
                 }
             };
             let claim = self.claim(namespace, auth.as_deref());
             let mut order = namespace.order();
             let recovered = claim.and_then(|claim| namespace.recover(&mut order, &claim));
-            let (socket, first, rooms) = self.enter(namespace, admission, recovered, auth)?;
+            let Entrance {
+                socket,
+                first,
+                rooms,
+            } = self.enter(namespace, admission, recovered, auth)?;
             wake = namespace.join_in(order, &socket, &first, &rooms);
             state.join_by = None;
             state.entries[at].stage = Stage::Joined(socket.clone());
             socket.inbox().push(Item::Connect, socket.max_inbox_bytes());
-            Some(Some(socket))
+            Ok(Some(socket))
         })?;
         self.shard.tell(wake);
         if let Some(socket) = joined {
@@ -108,17 +127,17 @@ impl Session {
             namespace.greet(&socket);
             inbox::serve(&socket, place);
         }
-        Some(())
+        Ok(())
     }
 
-    /// Makes the socket that joins: anew, or as who it was. With the frames that are its first, and its rooms.
+    /// Makes the socket that joins: anew, or as who it was.
     fn enter(
         self: &Arc<Self>,
         namespace: &Arc<Namespace>,
         admission: Option<Admission>,
         recovered: Option<Recovered>,
         auth: Option<Arc<str>>,
-    ) -> Option<(Socket, Vec<u8>, Vec<Arc<str>>)> {
+    ) -> Result<Entrance, Forgotten> {
         let (identity, rooms, mut first, admission) = match recovered {
             Some(Recovered { pid, away, missed }) => {
                 let identity = Identity {
@@ -142,12 +161,16 @@ impl Session {
                     is_recovered: false,
                 };
                 let rooms = self.older_id(&namespace.nsp).into_iter().collect();
-                (identity, rooms, Vec::new(), admission?)
+                (identity, rooms, Vec::new(), admission.ok_or(Forgotten)?)
             }
         };
         first.extend(self.connected(&namespace.nsp, &identity));
         let socket = Socket::new(identity, self.clone(), namespace.clone(), admission, auth);
-        Some((socket, first, rooms))
+        Ok(Entrance {
+            socket,
+            first,
+            rooms,
+        })
     }
 
     /// Whether a client that has come back need not be decided on again.

@@ -155,7 +155,9 @@ describe("in a browser", { skip: noBrowser }, () => {
 
   test("after a restart of the server the pages come back by themselves, and are right", async (t) => {
     const server = await startRoom(t);
-    const [ann, ben] = [await enterRoom(first, server.url, "Ann"), await enterRoom(second, server.url, "Ben")];
+    const ann = await enterRoom(first, server.url, "Ann");
+    await ann.shows("#count", "1");
+    const ben = await enterRoom(second, server.url, "Ben");
     await both([ann, ben], (tab) => tab.shows("#count", "2"));
     await both([ann, ben], (tab) => tab.shows("#state", "connected · polling → websocket"));
     await ann.prints(1, 2);
@@ -187,6 +189,7 @@ describe("in a browser", { skip: noBrowser }, () => {
     const ann = await enterRoom(first, url, "Ann");
     await ann.shows("#count", "1");
     const ben = await enterRoom(second, url, "Ben");
+    await both([ann, ben], (tab) => tab.shows("#count", "2"));
     const other = await first.open(`${url}/chat`);
     await both([ann, ben, other], (tab) => tab.shows("#count", "3"));
     await ann.page.click("text=Sign out");

@@ -28,6 +28,9 @@ pub struct Recovery {
     /// Bytes of events that a namespace keeps for those who are away; beyond it the oldest are forgotten, and
     /// who has missed one of them begins anew. 16 MiB: some seconds of a busy room, hours of a quiet one.
     pub max_log_bytes: usize,
+    /// Bytes that one client may have missed; who has missed more begins anew. 1 MiB: it is sent in one turn,
+    /// and has to fit into a [backlog](crate::Limits::max_backlog_bytes).
+    pub max_missed_bytes: usize,
     /// Clients of a namespace that are away; beyond it those who left first are forgotten. 10,000: a reconnect
     /// storm of one node.
     pub max_clients: usize,
@@ -40,6 +43,7 @@ impl Default for Recovery {
         Self {
             max_away: Duration::from_secs(120),
             max_log_bytes: 16 * 1024 * 1024,
+            max_missed_bytes: 1024 * 1024,
             max_clients: 10_000,
             skips_admission: true,
         }
@@ -176,8 +180,8 @@ impl Memory {
         self.away.contains_key(&claim.pid) && self.has_all_since(claim.offset)
     }
 
-    /// Gives a socket back, once, with what its client has missed; `None` if it is forgotten, or something
-    /// that it may have missed is.
+    /// Gives a socket back, once, with what its client has missed; `None` if it is forgotten, if something
+    /// that it may have missed is, or if that is too much.
     pub(crate) fn recover(
         &mut self,
         claim: &Claim,
@@ -191,13 +195,17 @@ impl Memory {
         if left_at + settings.max_away < now {
             return None;
         }
-        let missed = self
+        let meant = self
             .log
             .iter()
-            .filter(|logged| claim.offset < logged.place && is_meant(&away, &logged.select))
-            .flat_map(|logged| &logged.frames[..])
-            .copied()
-            .collect();
+            .filter(|logged| claim.offset < logged.place && is_meant(&away, &logged.select));
+        let mut missed = Vec::new();
+        for logged in meant {
+            if settings.max_missed_bytes < missed.len() + logged.frames.len() {
+                return None;
+            }
+            missed.extend_from_slice(&logged.frames);
+        }
         Some(Recovered {
             pid: claim.pid,
             away,
@@ -379,6 +387,28 @@ mod tests {
         assert_eq!((memory.away.len(), memory.left.len()), (1, 1));
         // Nothing has been missed since the last event, however long ago that was.
         check(memory.recover(&claim(3, 2), &settings, later), &[]);
+    }
+
+    #[test]
+    fn who_has_missed_too_much_begins_anew() {
+        for (missed, is_recovered) in [(3, true), (4, false)] {
+            let (mut memory, now) = (Memory::default(), Instant::now());
+            let settings = Recovery {
+                max_missed_bytes: 3 * event("0").len(),
+                ..Recovery::default()
+            };
+            memory.keep(pid(1), away(1, &[]), &settings, now);
+            for n in 0..missed {
+                memory.log(
+                    &mut event(&n.to_string()),
+                    &Select::default(),
+                    &settings,
+                    now,
+                );
+            }
+            let recovered = memory.recover(&claim(1, 0), &settings, now);
+            assert_eq!(recovered.is_some(), is_recovered, "{missed}");
+        }
     }
 
     #[test]

@@ -63,7 +63,9 @@ async fn ask_others(socket: &Socket, question: &str) -> Votes {
     let asked = others.emit_with_ack::<bool, _>("question", question, PATIENCE);
     let (answers, missing) = match asked.await {
         Ok(answers) => (answers, Vec::new()),
-        Err(BroadcastAckError::Missing { answers, missing }) => (answers, missing),
+        Err(BroadcastAckError::Missing {
+            answers, missing, ..
+        }) => (answers, missing),
         Err(_) => {
             return Votes {
                 unasked: others.count(),

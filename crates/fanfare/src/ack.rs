@@ -96,6 +96,8 @@ pub enum BroadcastAckError<T> {
         answers: Vec<(SocketId, T)>,
         /// Who gave none, and why.
         missing: Vec<(SocketId, AckError)>,
+        /// How many other nodes of the cluster did not say whom they have asked; 1 if nobody knows.
+        silent_nodes: usize,
     },
     /// As many broadcasts as `max_pending_acks` wait for answers in this namespace.
     #[error("{0} broadcasts wait for answers already")]
@@ -103,6 +105,17 @@ pub enum BroadcastAckError<T> {
     /// The event could not be sent.
     #[error(transparent)]
     Emit(#[from] EmitError),
+}
+
+impl<T> BroadcastAckError<T> {
+    /// The same of a question to one socket, before it was sent.
+    pub(crate) fn into_ack_error(self) -> AckError {
+        match self {
+            Self::TooManyPending(pending) => AckError::TooManyPending(pending),
+            Self::Emit(error) => AckError::Emit(error),
+            Self::Missing { .. } => AckError::Timeout,
+        }
+    }
 }
 
 /// Everyone's answer, as `T`.
@@ -115,6 +128,7 @@ pub(crate) fn read_all<T: FromArgs>(
         given,
         left,
         silent,
+        silent_nodes,
     }: Answers,
 ) -> Result<Vec<(SocketId, T)>, BroadcastAckError<T>> {
     let left = left.into_iter().map(|id| (id, AckError::Disconnected));
@@ -127,9 +141,13 @@ pub(crate) fn read_all<T: FromArgs>(
             Err(wrong) => missing.push((id, wrong.into())),
         }
     }
-    match missing.is_empty() {
+    match missing.is_empty() && silent_nodes == 0 {
         true => Ok(answers),
-        false => Err(BroadcastAckError::Missing { answers, missing }),
+        false => Err(BroadcastAckError::Missing {
+            answers,
+            missing,
+            silent_nodes,
+        }),
     }
 }
 

@@ -62,6 +62,11 @@ impl Handshake {
             .map(|(_, value)| value.into_owned())
     }
 
+    /// The path and query of that request, as they were sent.
+    pub fn url(&self) -> &str {
+        self.session.head.target()
+    }
+
     /// Where the request came from; `None` behind a stream that has no address.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.session.head.remote_addr()
@@ -144,6 +149,8 @@ fn undecided(nsp: &Nsp) -> Refusal {
 pub struct Admission {
     pub(crate) user: Option<Box<str>>,
     pub(crate) data: Option<Arc<dyn Any + Send + Sync>>,
+    /// JSON text.
+    pub(crate) shared: Option<Box<str>>,
 }
 
 impl Admission {
@@ -156,7 +163,7 @@ impl Admission {
     pub fn user(key: impl Into<String>) -> Self {
         Self {
             user: Some(key.into().into_boxed_str()),
-            data: None,
+            ..Self::default()
         }
     }
 
@@ -167,6 +174,20 @@ impl Admission {
             data: Some(Arc::new(data)),
             ..self
         }
+    }
+
+    /// Lets other nodes of the cluster see `shared` of the socket; see
+    /// [`RemoteSocket::shared`](crate::RemoteSocket::shared).
+    ///
+    /// # Errors
+    ///
+    /// If `shared` is none that JSON can hold.
+    pub fn with_shared(self, shared: impl Serialize) -> Result<Self, ArgsError> {
+        let shared = serde_json::to_string(&shared).map_err(ArgsError::from_json)?;
+        Ok(Self {
+            shared: Some(shared.into()),
+            ..self
+        })
     }
 }
 

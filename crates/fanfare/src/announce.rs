@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use fanfare_proto::socketio::Nsp;
 use smallvec::SmallVec;
 use tokio::{sync::Notify, time::sleep};
 
@@ -18,6 +19,7 @@ use crate::{
     io::Io,
     namespace::Namespace,
     ranges::{Keep, LatestKey},
+    recovery::Trailer,
     server::Server,
     socket::Socket,
     socket_id::SocketId,
@@ -27,19 +29,22 @@ use crate::{
 #[derive(Default)]
 pub(crate) struct Announcements {
     /// Somebody joined or left.
-    pub(crate) changed: Notify,
+    pub(crate) changed: Arc<Notify>,
     is_running: AtomicBool,
     events: Mutex<Vec<Arc<Announcement>>>,
     listeners: Mutex<Vec<Listener>>,
 }
 
-type Encode = dyn Fn(Count) -> Result<Vec<u8>, EmitError> + Send + Sync;
-type Listener = Arc<dyn Fn(Io, Count) + Send + Sync>;
+/// Makes the frames that tell the namespace of this name of the count.
+pub(crate) type Encode =
+    Arc<dyn Fn(&Nsp, Trailer, Count) -> Result<Vec<u8>, EmitError> + Send + Sync>;
+pub(crate) type Listener = Arc<dyn Fn(Io, Count) + Send + Sync>;
 
 /// One event that carries the count.
 struct Announcement {
+    event: Box<str>,
     latest: LatestKey,
-    encode: Box<Encode>,
+    encode: Encode,
     /// Locked under the namespace's order.
     sent: Mutex<Sent>,
 }
@@ -55,14 +60,11 @@ struct Sent {
 }
 
 impl Announcements {
-    pub(crate) fn add_event(
-        &self,
-        latest: LatestKey,
-        encode: impl Fn(Count) -> Result<Vec<u8>, EmitError> + Send + Sync + 'static,
-    ) {
+    pub(crate) fn add_event(&self, event: &str, latest: LatestKey, encode: Encode) {
         let announcement = Announcement {
+            event: event.into(),
             latest,
-            encode: Box::new(encode),
+            encode,
             sent: Mutex::default(),
         };
         self.events
@@ -72,12 +74,25 @@ impl Announcements {
         self.changed.notify_one();
     }
 
-    pub(crate) fn add_listener(&self, listener: impl Fn(Io, Count) + Send + Sync + 'static) {
+    pub(crate) fn add_listener(&self, listener: Listener) {
         self.listeners
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(Arc::new(listener));
+            .push(listener);
         self.changed.notify_one();
+    }
+
+    /// The same announcements for another namespace, which nobody has been told of yet.
+    pub(crate) fn copied(&self, latest_key: impl Fn(&str) -> LatestKey) -> Self {
+        let copy = Self {
+            listeners: Mutex::new(self.listeners()),
+            ..Self::default()
+        };
+        for announcement in self.events() {
+            let Announcement { event, encode, .. } = &*announcement;
+            copy.add_event(event, latest_key(event), encode.clone());
+        }
+        copy
     }
 
     fn events(&self) -> Vec<Arc<Announcement>> {
@@ -102,7 +117,9 @@ impl Namespace {
             announcement.greet(self, socket);
         }
         if !self.announcements.is_running.swap(true, Ordering::AcqRel) {
-            tokio::spawn(run(Arc::downgrade(&socket.session().server), self.clone()));
+            let server = Arc::downgrade(&socket.session().server);
+            let changed = self.announcements.changed.clone();
+            tokio::spawn(run(server, Arc::downgrade(self), changed));
         }
         self.announcements.changed.notify_one();
     }
@@ -114,11 +131,11 @@ impl Namespace {
     }
 }
 
-/// Pushes the count whenever it has changed, until the server is gone.
-async fn run(server: Weak<Server>, namespace: Arc<Namespace>) {
+/// Pushes the count whenever it has changed, until the namespace or the server is gone.
+async fn run(server: Weak<Server>, namespace: Weak<Namespace>, changed: Arc<Notify>) {
     loop {
-        namespace.announcements.changed.notified().await;
-        let Some(server) = server.upgrade() else {
+        changed.notified().await;
+        let (Some(server), Some(namespace)) = (server.upgrade(), namespace.upgrade()) else {
             return;
         };
         for announcement in namespace.announcements.events() {
@@ -137,7 +154,7 @@ async fn run(server: Weak<Server>, namespace: Arc<Namespace>) {
             .map(|shard| shard.last_pass())
             .max()
             .unwrap_or_default();
-        drop((io, server));
+        drop((io, namespace, server));
         sleep(PUSH_INTERVAL.max(2 * slowest)).await;
     }
 }
@@ -145,7 +162,7 @@ async fn run(server: Weak<Server>, namespace: Arc<Namespace>) {
 impl Announcement {
     fn greet(&self, namespace: &Namespace, socket: &Socket) {
         let (version, count) = namespace.versioned_count();
-        let Some(frames) = self.encode(count) else {
+        let Some(frames) = self.encode(namespace, count) else {
             return;
         };
         let order = namespace.order();
@@ -174,7 +191,7 @@ impl Announcement {
             if server.is_closing() {
                 return;
             }
-            let Some(frames) = self.encode(count) else {
+            let Some(frames) = self.encode(namespace, count) else {
                 return;
             };
             let order = namespace.order();
@@ -204,8 +221,10 @@ impl Announcement {
         }
     }
 
-    fn encode(&self, count: Count) -> Option<Vec<u8>> {
-        match catch_unwind(AssertUnwindSafe(|| (self.encode)(count))) {
+    fn encode(&self, namespace: &Namespace, count: Count) -> Option<Vec<u8>> {
+        let trailer = namespace.trailer(Keep::Latest(self.latest));
+        let encode = || (self.encode)(&namespace.nsp, trailer, count);
+        match catch_unwind(AssertUnwindSafe(encode)) {
             Ok(Ok(frames)) => Some(frames),
             Ok(Err(error)) => {
                 tracing::error!(%error, "the count was not announced");

@@ -30,6 +30,14 @@ impl RawArgs {
         T::from_args(self)
     }
 
+    /// Arguments as they would be sent.
+    pub(crate) fn written(args: impl IntoArgs) -> Result<Self, ArgsError> {
+        let (mut json, mut attachments) = (Vec::new(), Vec::new());
+        args.write_args(&mut json, &mut attachments)?;
+        let json = String::from_utf8(json).map_err(ArgsError::from_utf8)?;
+        Ok(Self { json, attachments })
+    }
+
     fn with_attachments<T>(
         &self,
         read: impl FnOnce() -> serde_json::Result<T>,
@@ -162,6 +170,10 @@ impl IntoArgs for RawArgs {
 pub struct ArgsError(serde_json::Error);
 
 impl ArgsError {
+    fn from_utf8(error: std::string::FromUtf8Error) -> Self {
+        Self(serde_json::Error::custom(error))
+    }
+
     pub(crate) fn from_json(error: serde_json::Error) -> Self {
         Self(error)
     }

@@ -8,6 +8,7 @@ use crate::{
     ack::{BroadcastAckError, read_all},
     args::{FromArgs, IntoArgs},
     clock,
+    cluster::{ClusterError, RemoteSocket, Worth},
     emitted::Emitted,
     io::Io,
     ranges::Keep,
@@ -32,6 +33,8 @@ pub(crate) struct Select {
     pub(crate) except: SmallVec<[Arc<str>; 1]>,
     /// The one who speaks.
     pub(crate) but: Option<SocketId>,
+    /// Sockets of this node only.
+    pub(crate) is_local: bool,
 }
 
 impl Select {
@@ -69,7 +72,7 @@ impl Volatile<Broadcast> {
     /// the namespace's order at once; see [`Io::emit`].
     pub fn emit(&self, event: &str, args: impl IntoArgs) -> Emitted {
         let Broadcast { io, select } = &self.0;
-        io.broadcast(event, args, select, Keep::Nothing)
+        io.broadcast(event, args, select, Worth::Volatile)
     }
 }
 
@@ -104,17 +107,25 @@ impl Broadcast {
         self
     }
 
+    /// Takes the sockets of other nodes out.
+    pub fn local(mut self) -> Self {
+        self.select.is_local = true;
+        self
+    }
+
+    pub(crate) fn select(&self) -> &Select {
+        &self.select
+    }
+
     /// Sends an event to these receivers. Takes its place in the namespace's order at once; see
     /// [`Io::emit`].
     pub fn emit(&self, event: &str, args: impl IntoArgs) -> Emitted {
-        self.io.broadcast(event, args, &self.select, Keep::Event)
+        self.io.broadcast(event, args, &self.select, Worth::Event)
     }
 
     /// Sends an event of which receivers need the latest value only; see [`Io::emit_latest`].
     pub fn emit_latest(&self, event: &str, args: impl IntoArgs) -> Emitted {
-        let latest = self.io.latest_key(event);
-        self.io
-            .broadcast(event, args, &self.select, Keep::Latest(latest))
+        self.io.broadcast(event, args, &self.select, Worth::Latest)
     }
 
     /// Sends an event, and waits for everyone's answer: each receiver's id and answer, in the order
@@ -127,7 +138,7 @@ impl Broadcast {
     /// # async fn vote(io: Io) {
     /// match io.to("jury").emit_with_ack::<bool, _>("guilty?", (), Duration::from_secs(10)).await {
     ///     Ok(votes) => println!("{} votes", votes.len()),
-    ///     Err(BroadcastAckError::Missing { answers, missing }) => {
+    ///     Err(BroadcastAckError::Missing { answers, missing, .. }) => {
     ///         println!("{} votes, {} abstentions", answers.len(), missing.len());
     ///     }
     ///     Err(wrong) => println!("{wrong}"),
@@ -150,7 +161,7 @@ impl Broadcast {
         patience: Duration,
     ) -> impl Future<Output = Result<Vec<(SocketId, T)>, BroadcastAckError<T>>> + use<T, A> {
         let until = clock::after(patience);
-        let asking = self.io.ask(event, args, &self.select);
+        let asking = self.io.ask(event, args, &self.select, patience);
         async move { read_all(asking?.answers(until).await) }
     }
 
@@ -193,6 +204,32 @@ impl Broadcast {
 
     /// Disconnects these sockets from the namespace.
     pub fn disconnect(&self) {
-        self.io.disconnect_of(&self.select);
+        self.io.disconnect_of(&self.select, false);
+    }
+
+    /// Disconnects all sockets of these sockets' connections, and closes them.
+    pub fn close(&self) {
+        self.io.disconnect_of(&self.select, true);
+    }
+
+    /// These sockets of all nodes of the cluster, as they are now. In no order.
+    ///
+    /// ```
+    /// # async fn names(io: fanfare::Io) -> Result<(), Box<dyn std::error::Error>> {
+    /// for socket in io.to("board").fetch_sockets(std::time::Duration::from_secs(5)).await? {
+    ///     println!("{} is in {:?}", socket.id(), socket.state().rooms);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ClusterError`] unless all nodes have answered within `patience`; it has what came.
+    pub fn fetch_sockets(
+        &self,
+        patience: Duration,
+    ) -> impl Future<Output = Result<Vec<RemoteSocket>, ClusterError<RemoteSocket>>> + use<> {
+        self.io.fetch_of(&self.select, patience)
     }
 }

@@ -1,11 +1,12 @@
 //! Config: every setting of a server, declared, documented and defaulted here only.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use fanfare_proto::engineio::{Timing, Transport};
 use http::{HeaderName, Method};
 
 use crate::{
+    cluster::Adapter,
     engine::{EngineHandler, Message},
     http::{AllowRequest, ClientBundle, ConnectionErrorListener, HeaderHook, OriginPredicate},
     recovery::Recovery,
@@ -70,6 +71,10 @@ pub struct Config {
     /// Whether clients that lose their connection may come back as who they were, and how long; `None` lets
     /// nobody.
     pub recovery: Option<Recovery>,
+    /// What connects the server with the other nodes of its cluster; `None` for a server that is alone.
+    pub adapter: Option<Arc<dyn Adapter>>,
+    /// What becomes of a namespace of a [family](crate::Io::of_matching) when nobody is in it any more.
+    pub empty_namespaces: EmptyNamespaces,
     /// The official client's files, served beside Engine.IO; `None` serves none.
     pub client: Option<ClientBundle>,
     /// What happens to a client that reads too slowly.
@@ -104,6 +109,8 @@ impl Default for Config {
             initial_packet: None,
             allow_eio3: false,
             recovery: None,
+            adapter: None,
+            empty_namespaces: EmptyNamespaces::Stay,
             client: None,
             slow_reader: SlowReader::Disconnect,
             limits: Limits::default(),
@@ -281,6 +288,17 @@ pub enum SameSite {
     None,
 }
 
+/// What becomes of a namespace that clients have had made when nobody is in it any more.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum EmptyNamespaces {
+    /// It stays, as in the reference, and counts towards
+    /// [`Limits::max_dynamic_namespaces`].
+    #[default]
+    Stay,
+    /// It ends, as soon as nobody may come back to it by recovery either, and no [`Io`](crate::Io) of it is kept.
+    End,
+}
+
 /// What happens to a client for which more than [`Limits::max_backlog_bytes`] wait.
 ///
 /// Every dropped event is counted, and logged with the socket's id.
@@ -314,6 +332,9 @@ pub struct Limits {
     pub max_inbox_bytes: usize,
     /// Namespaces that one session may be in. 100: pages use a handful.
     pub max_namespaces: usize,
+    /// Namespaces that clients may have made, of all [families](crate::Io::of_matching) together. 10,000: each
+    /// costs some kilobytes as long as it is there.
+    pub max_dynamic_namespaces: usize,
     /// Acks that one socket may still owe, and broadcasts of one namespace that may wait for
     /// answers. 1,000: a client that answers nothing costs no more.
     pub max_pending_acks: usize,
@@ -334,6 +355,7 @@ impl Default for Limits {
             max_backlog_bytes: 4 * 1024 * 1024,
             max_inbox_bytes: 1_000_000,
             max_namespaces: 100,
+            max_dynamic_namespaces: 10_000,
             max_pending_acks: 1_000,
             max_header_bytes: 4 * 1024,
             max_joining_per_address: 4_096,

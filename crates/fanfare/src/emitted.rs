@@ -36,6 +36,10 @@ impl Emitted {
         self.parts.push(part);
     }
 
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.parts.extend(other.parts);
+    }
+
     /// Sockets on this node that the event was addressed to.
     pub fn receivers(&self) -> usize {
         self.parts.iter().map(|part| part.receivers).sum()

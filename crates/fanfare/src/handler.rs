@@ -87,9 +87,19 @@ pub(crate) type OnEvent =
 pub(crate) type OnAny = Arc<dyn Fn(Socket, &str, &RawArgs) -> BoxFuture<()> + Send + Sync>;
 pub(crate) type UseEvent =
     Arc<dyn Fn(Socket, &str, &RawArgs) -> BoxFuture<Result<(), Refusal>> + Send + Sync>;
+pub(crate) type OnServerSide =
+    Arc<dyn Fn(Io, RawArgs) -> BoxFuture<Result<RawArgs, ArgsError>> + Send + Sync>;
 pub(crate) type UseConnect = Arc<dyn Fn(Handshake) -> BoxFuture<Result<(), Refusal>> + Send + Sync>;
 pub(crate) type OnAdmit =
     Arc<dyn Fn(Handshake) -> BoxFuture<Result<Admission, Refusal>> + Send + Sync>;
+
+/// A handler of one event.
+#[derive(Clone)]
+pub(crate) struct Listener {
+    pub(crate) call: OnEvent,
+    /// Names it, if each socket's first such event is the only one that it is called for.
+    pub(crate) once: Option<u32>,
+}
 
 /// A namespace's handlers, shared by all its sockets.
 #[derive(Clone, Default)]
@@ -104,5 +114,21 @@ pub(crate) struct Handlers {
     pub(crate) any: Vec<OnAny>,
     /// Asked about every event, after `any` and before `events`.
     pub(crate) use_event: Vec<UseEvent>,
-    pub(crate) events: std::collections::HashMap<String, Vec<OnEvent>>,
+    /// Called for events of other nodes.
+    pub(crate) server_side: std::collections::HashMap<String, OnServerSide>,
+    pub(crate) events: std::collections::HashMap<String, Vec<Listener>>,
+    /// How many listeners have been called `once`.
+    n_once: u32,
+    /// Called for every event that a socket is sent.
+    pub(crate) any_outgoing: Vec<OnAny>,
+}
+
+impl Handlers {
+    /// Adds a handler of `event`, for all such events or each socket's first.
+    pub(crate) fn add(&mut self, event: &str, call: OnEvent, is_once: bool) {
+        self.n_once += u32::from(is_once);
+        let once = is_once.then_some(self.n_once);
+        let listeners = self.events.entry(event.to_owned()).or_default();
+        listeners.push(Listener { call, once });
+    }
 }

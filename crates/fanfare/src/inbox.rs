@@ -17,7 +17,7 @@ use crate::{
     ack::Ack,
     admission::Refusal,
     args::RawArgs,
-    handler::{BoxFuture, OnEvent, UseEvent},
+    handler::{BoxFuture, Listener, UseEvent},
     reason::DisconnectReason,
     socket::Socket,
 };
@@ -31,7 +31,15 @@ pub(crate) struct Inbox {
     is_served: bool,
     /// The session is not read, because this inbox was full.
     is_full: bool,
+    /// Nothing comes after `Disconnect`.
+    is_over: bool,
+    /// The listeners that were called for their only event.
+    spent: Option<Box<Spent>>,
 }
+
+/// Names of listeners.
+#[derive(Debug, Default)]
+struct Spent(Vec<u32>);
 
 #[derive(Debug)]
 pub(crate) enum Item {
@@ -41,7 +49,16 @@ pub(crate) enum Item {
         args: RawArgs,
         id: Option<AckId>,
     },
+    /// The socket has been sent an event.
+    Sent(Sent),
     Disconnect(Leaving),
+}
+
+/// An event that goes out, shared by all who are told of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    pub(crate) event: Arc<str>,
+    pub(crate) args: Arc<RawArgs>,
 }
 
 /// What the handlers of a socket that has left are told.
@@ -64,6 +81,10 @@ pub(crate) enum Place {
 impl Inbox {
     /// Returns whether this item fills the inbox, so that the session must not be read on.
     pub(crate) fn push(&mut self, item: Item, max_bytes: usize) -> bool {
+        if self.is_over {
+            return false;
+        }
+        self.is_over = matches!(item, Item::Disconnect(_));
         self.bytes += item.bytes();
         self.items.push_back(item);
         let was_full = self.is_full;
@@ -86,6 +107,16 @@ impl Inbox {
         (item, has_room)
     }
 
+    /// Whether a listener is called for the first time.
+    fn spend(&mut self, once: u32) -> bool {
+        let spent = self.spent.get_or_insert_default();
+        let is_first = !spent.0.contains(&once);
+        if is_first {
+            spent.0.push(once);
+        }
+        is_first
+    }
+
     fn begin(&mut self) -> bool {
         let has_work = !self.is_served && !self.items.is_empty();
         self.is_served |= has_work;
@@ -96,19 +127,16 @@ impl Inbox {
 impl Item {
     fn bytes(&self) -> usize {
         match self {
-            Self::Event { event, args, .. } => {
-                ITEM_BYTES
-                    + event.len()
-                    + args.json.len()
-                    + args
-                        .attachments
-                        .iter()
-                        .map(|data| data.len())
-                        .sum::<usize>()
-            }
+            Self::Event { event, args, .. } => bytes_of(event, args),
+            Self::Sent(Sent { event, args }) => bytes_of(event, args),
             Self::Connect | Self::Disconnect(_) => 0,
         }
     }
+}
+
+fn bytes_of(event: &str, args: &RawArgs) -> usize {
+    let attachments = args.attachments.iter().map(|data| data.len());
+    ITEM_BYTES + event.len() + args.json.len() + attachments.sum::<usize>()
 }
 
 /// Handles what waits for `socket`, unless somebody does already.
@@ -183,8 +211,22 @@ fn handle(socket: &Socket, item: Item) -> Option<BoxFuture<()>> {
             })
         }
         Item::Event { event, args, id } => handle_event(socket, &event, args, id),
+        Item::Sent(sent) => handle_sent(socket, sent),
         Item::Disconnect(leaving) => handle_disconnect(socket, leaving),
     }
+}
+
+fn handle_sent(socket: &Socket, Sent { event, args }: Sent) -> Option<BoxFuture<()>> {
+    let handlers = socket.handlers(|handlers| handlers.any_outgoing.clone());
+    let socket = socket.clone();
+    Some(Box::pin(async move {
+        for handler in handlers {
+            let called = caught(|| handler(socket.clone(), &event, &args));
+            if called.await.is_err() {
+                error!(nsp = socket.nsp(), id = %socket.id(), %event, "a handler of all that is sent panicked");
+            }
+        }
+    }))
 }
 
 fn handle_disconnect(socket: &Socket, Leaving { reason, rooms }: Leaving) -> Option<BoxFuture<()>> {
@@ -267,14 +309,17 @@ async fn ask(
 }
 
 fn call(
-    handler: &OnEvent,
+    handler: &Listener,
     socket: &Socket,
     event: &str,
     args: &RawArgs,
     ack: &Ack,
 ) -> Option<BoxFuture<()>> {
+    if handler.once.is_some_and(|once| !socket.inbox().spend(once)) {
+        return None;
+    }
     let called = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        handler(socket.clone(), args, ack.clone())
+        (handler.call)(socket.clone(), args, ack.clone())
     }));
     let (nsp, id, event) = (socket.nsp().to_owned(), socket.id(), event.to_owned());
     match called {

@@ -8,22 +8,20 @@ use serde::Serialize;
 use crate::{
     ack::BroadcastAckError,
     admission::{Admission, Handshake, Refusal},
+    announce::{Encode, Listener},
     args::{FromArgs, IntoArgs, RawArgs},
     book::Count,
     broadcast::{Broadcast, Select, Volatile},
+    cluster::{ClusterError, Node, RemoteSocket, Worth},
     config::Config,
     emitted::Emitted,
     frame,
     handler::{BoxFuture, EventHandler},
     metrics::Metrics,
     namespace::Namespace,
-    ranges::{Keep, LatestKey},
+    namespaces::Choice,
     reason::DisconnectReason,
-    recovery::Trailer,
-    round::Asking,
     server::Server,
-    session::Session,
-    shard::Shard,
     shutdown,
     socket::Socket,
     socket_id::SocketId,
@@ -47,6 +45,9 @@ impl Io {
     /// A server with a configuration of its own.
     pub fn with(config: Config) -> Self {
         let server = Arc::new(Server::new(config));
+        if let Some(adapter) = &server.cluster.adapter {
+            adapter.start(Node::new(&server));
+        }
         let namespace = server.namespace_or_new(&Nsp::main());
         Self { server, namespace }
     }
@@ -71,6 +72,68 @@ impl Io {
             server: self.server.clone(),
             namespace: self.server.namespace_or_new(&nsp),
         }
+    }
+
+    /// A family of namespaces: a client that asks for one that is not there has it made, if `matches` agrees to
+    /// its name. What comes back is the family: handlers, middlewares and announcements that are registered
+    /// there are each such namespace's from when it is made, and what it emits goes to all of them.
+    ///
+    /// A namespace that is there already is taken first, then the families are asked in the order in which
+    /// they were made. How many clients may have made is bounded by
+    /// [`Limits::max_dynamic_namespaces`](crate::Limits::max_dynamic_namespaces); whether one ends when nobody
+    /// is in it, [`Config::empty_namespaces`] says. A name given to [`of`](Self::of) that matches is of the
+    /// family too.
+    ///
+    /// ```
+    /// # use fanfare::{Io, Socket};
+    /// # let io = Io::new();
+    /// let games = io.of_matching(|name| name.strip_prefix("/game-").is_some_and(|id| id.parse::<u32>().is_ok()));
+    /// games.announce_count("players", |count| count.sockets);
+    /// games.on("move", |socket: Socket, to: u8| async move { socket.broadcast().emit("moved", to); });
+    /// games.emit("news", "the server restarts at noon");
+    /// ```
+    pub fn of_matching(&self, matches: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        self.of_family(Choice::ByName(Box::new(matches)))
+    }
+
+    /// The same as [`of_matching`](Self::of_matching), where `matches` may look at all that the client came
+    /// with, and take its time. Panicking is disagreeing.
+    ///
+    /// ```
+    /// # use fanfare::{Handshake, Io};
+    /// # async fn is_course(_: &str) -> bool { true }
+    /// # let io = Io::new();
+    /// let courses = io.of_matching_async(|handshake: Handshake| async move {
+    ///     handshake.cookie("student").is_some() && is_course(handshake.nsp()).await
+    /// });
+    /// courses.on_connect(|io, _| async move { println!("{} in {}", io.count().sockets, io.nsp()); });
+    /// ```
+    pub fn of_matching_async<F, R>(&self, matches: F) -> Self
+    where
+        F: Fn(Handshake) -> R + Send + Sync + 'static,
+        R: Future<Output = bool> + Send + 'static,
+    {
+        let matches = move |handshake| -> BoxFuture<bool> { Box::pin(matches(handshake)) };
+        self.of_family(Choice::ByClient(Box::new(matches)))
+    }
+
+    fn of_family(&self, choice: Choice) -> Self {
+        Self {
+            server: self.server.clone(),
+            namespace: self.server.namespaces.add_family(choice),
+        }
+    }
+
+    /// The namespaces that are there of the family; of any other namespace, itself. In no order.
+    pub fn namespaces(&self) -> Vec<Self> {
+        let seen = |namespace| Self::new_in(self.server.clone(), namespace);
+        self.members().into_iter().map(seen).collect()
+    }
+
+    /// Calls `listener` with each namespace that is made from now on, by the application or for a client,
+    /// before anybody is let in. It must not block.
+    pub fn on_new_namespace(&self, listener: impl Fn(Self) + Send + Sync + 'static) {
+        self.server.namespaces.add_listener(listener);
     }
 
     /// The namespace's name.
@@ -185,13 +248,26 @@ impl Io {
     /// asked for an answer gets `{"error": …}` with what was expected.
     pub fn on<P>(&self, event: &str, handler: impl EventHandler<P>) {
         let handler = move |socket, args: &_, ack| handler.call(socket, args, ack);
-        self.namespace.change_handlers(|handlers| {
-            handlers
-                .events
-                .entry(event.to_owned())
-                .or_default()
-                .push(Arc::new(handler));
-        });
+        self.namespace
+            .change_handlers(|handlers| handlers.add(event, Arc::new(handler), false));
+    }
+
+    /// The same, for the first such event of each socket only.
+    ///
+    /// ```
+    /// # let io = fanfare::Io::new();
+    /// io.once("ready", |socket: fanfare::Socket| async move { socket.join("players"); });
+    /// ```
+    pub fn once<P>(&self, event: &str, handler: impl EventHandler<P>) {
+        let handler = move |socket, args: &_, ack| handler.call(socket, args, ack);
+        self.namespace
+            .change_handlers(|handlers| handlers.add(event, Arc::new(handler), true));
+    }
+
+    /// Takes all handlers of `event` away. Those under way go on.
+    pub fn off(&self, event: &str) {
+        self.namespace
+            .change_handlers(|handlers| drop(handlers.events.remove(event)));
     }
 
     /// Calls `handler` for every event of a socket of the namespace, with its name and arguments,
@@ -215,6 +291,30 @@ impl Io {
         };
         self.namespace
             .change_handlers(|handlers| handlers.any.push(Arc::new(handler)));
+    }
+
+    /// Calls `handler` for every event that a socket of the namespace is sent, with its name and arguments; of a
+    /// broadcast, once for each receiver on this node. Answers and announcements of the count are not among them.
+    ///
+    /// It is called after the event has taken its place, in the order of all that happens to the socket, and
+    /// may take its time. Where there is such a handler an emit has to look its receivers up, one by one.
+    ///
+    /// ```
+    /// # let io = fanfare::Io::new();
+    /// io.on_any_outgoing(|socket, event, args| async move {
+    ///     println!("{} is told {event}: {}", socket.id(), args.json);
+    /// });
+    /// ```
+    pub fn on_any_outgoing<F, R>(&self, handler: F)
+    where
+        F: Fn(Socket, String, RawArgs) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let handler = move |socket, event: &str, args: &RawArgs| -> BoxFuture<()> {
+            Box::pin(handler(socket, event.to_owned(), args.clone()))
+        };
+        self.namespace
+            .change_handlers(|handlers| handlers.any_outgoing.push(Arc::new(handler)));
     }
 
     /// Asks `middleware` about every event of a socket of the namespace before its handlers are
@@ -254,7 +354,7 @@ impl Io {
     /// afterwards, on whichever thread, comes after it at every receiver. Never blocks on the
     /// network, and may be called with locks held.
     pub fn emit(&self, event: &str, args: impl IntoArgs) -> Emitted {
-        self.broadcast(event, args, &Select::default(), Keep::Event)
+        self.broadcast(event, args, &Select::default(), Worth::Event)
     }
 
     /// Sends an event of which receivers need the latest value only.
@@ -263,12 +363,7 @@ impl Io {
     /// place, so a slow reader is never owed more than one. It may thus overtake ordered events
     /// that were emitted between the two, and never comes after a newer value.
     pub fn emit_latest(&self, event: &str, args: impl IntoArgs) -> Emitted {
-        self.broadcast(
-            event,
-            args,
-            &Select::default(),
-            Keep::Latest(self.latest_key(event)),
-        )
+        Broadcast::new(self.clone(), None).emit_latest(event, args)
     }
 
     /// Sends an event to everyone in the namespace, and waits for everyone's answer; see
@@ -319,9 +414,89 @@ impl Io {
         Broadcast::new(self.clone(), None).except(room)
     }
 
-    /// How many sockets and distinct users are in the namespace. One atomic load.
+    /// The sockets of this node, without those of other nodes of the cluster.
+    pub fn local(&self) -> Broadcast {
+        Broadcast::new(self.clone(), None).local()
+    }
+
+    /// The sockets of all nodes; see [`Broadcast::fetch_sockets`].
+    ///
+    /// # Errors
+    ///
+    /// [`ClusterError`] unless all nodes have answered within `patience`; it has what came.
+    pub fn fetch_sockets(
+        &self,
+        patience: Duration,
+    ) -> impl Future<Output = Result<Vec<RemoteSocket>, ClusterError<RemoteSocket>>> + use<> {
+        Broadcast::new(self.clone(), None).fetch_sockets(patience)
+    }
+
+    /// Sends an event to the other nodes themselves, where [`on_server_side`](Self::on_server_side) handles it.
+    /// This node does not get it. Goes nowhere if the server is alone.
+    pub fn server_side_emit(&self, event: &str, args: impl IntoArgs) {
+        self.tell_nodes(event, args);
+    }
+
+    /// The same, and waits for the other nodes' answers, which come in no order.
+    ///
+    /// # Errors
+    ///
+    /// [`ClusterError`] unless every other node has answered within `patience` with a `T`; it has what came.
+    ///
+    /// # Cancel safety
+    ///
+    /// The event is sent in any case; answers that come after the drop are ignored.
+    pub fn server_side_emit_with_ack<T: FromArgs, A: IntoArgs>(
+        &self,
+        event: &str,
+        args: A,
+        patience: Duration,
+    ) -> impl Future<Output = Result<Vec<T>, ClusterError<T>>> + use<T, A> {
+        self.ask_nodes(event, args, patience)
+    }
+
+    /// Handles an event that another node emits by [`server_side_emit`](Self::server_side_emit). What `handler`
+    /// returns is the answer, if that node wants one. A later call replaces the handler.
+    ///
+    /// ```
+    /// # use fanfare::Io;
+    /// # use std::time::Duration;
+    /// # async fn total(io: Io) -> Result<u64, Box<dyn std::error::Error>> {
+    /// io.on_server_side("how many", |io: Io, _: ()| async move { io.count().sockets });
+    /// let others: Vec<u64> = io.server_side_emit_with_ack("how many", (), Duration::from_secs(5)).await?;
+    /// # Ok(
+    /// io.count().sockets + others.iter().sum::<u64>()
+    /// # )
+    /// # }
+    /// ```
+    pub fn on_server_side<A, F, R>(&self, event: &str, handler: F)
+    where
+        A: FromArgs + Send + 'static,
+        F: Fn(Self, A) -> R + Send + Sync + 'static,
+        R: Future<Output: IntoArgs> + Send + 'static,
+    {
+        let handler = move |io, args: RawArgs| -> BoxFuture<_> {
+            let handled = args.read().map(|args| handler(io, args));
+            Box::pin(async move { RawArgs::written(handled?.await) })
+        };
+        self.namespace.change_handlers(|handlers| {
+            handlers
+                .server_side
+                .insert(event.to_owned(), Arc::new(handler));
+        });
+    }
+
+    /// How many sockets and distinct users are in the namespace. One atomic load; of a
+    /// [family](Self::of_matching), the sum over its namespaces.
     pub fn count(&self) -> Count {
-        self.namespace.count()
+        let Some(children) = self.namespace.children() else {
+            return self.namespace.count();
+        };
+        let counts = children.iter().map(|namespace| namespace.count());
+        counts.fold(Count::default(), |sum, count| Count {
+            sockets: sum.sockets + count.sockets,
+            users: sum.users + count.users,
+        })
     }
 
     /// Keeps everyone in the namespace told how many there are: sends `event` with what `shown`
@@ -337,21 +512,25 @@ impl Io {
         T: Serialize,
         F: Fn(Count) -> T + Send + Sync + 'static,
     {
-        let (nsp, event) = (self.namespace.nsp.clone(), event.to_owned());
-        let max_bytes = self.server.config.limits.proto.max_payload_bytes;
-        let latest = self.latest_key(&event);
-        let trailer = self.namespace.trailer(Keep::Latest(latest));
-        self.namespace
-            .announcements
-            .add_event(latest, move |count| {
-                frame::event(&nsp, None, trailer, &event, shown(count), max_bytes)
-            });
+        let (max_bytes, name) = (self.max_payload_bytes(), event.to_owned());
+        let encode: Encode = Arc::new(move |nsp, trailer, count| {
+            frame::event(nsp, None, trailer, &name, shown(count), max_bytes)
+        });
+        for namespace in self.and_children() {
+            let latest = self.server.latest_key(namespace.number, event);
+            namespace
+                .announcements
+                .add_event(event, latest, encode.clone());
+        }
     }
 
     /// Calls `listener` when the count has changed, at the rate of
     /// [`announce_count`](Self::announce_count). It must not block.
     pub fn on_count(&self, listener: impl Fn(Self, Count) + Send + Sync + 'static) {
-        self.namespace.announcements.add_listener(listener);
+        let listener: Listener = Arc::new(listener);
+        for namespace in self.and_children() {
+            namespace.announcements.add_listener(listener.clone());
+        }
     }
 
     /// The sockets of this node in the namespace, in no order.
@@ -371,7 +550,7 @@ impl Io {
 
     /// Disconnects everyone from the namespace.
     pub fn disconnect(&self) {
-        self.disconnect_of(&Select::default());
+        self.disconnect_of(&Select::default(), false);
     }
 
     /// The socket of this id, if it is connected to this node.
@@ -405,78 +584,8 @@ impl Io {
         &self.server
     }
 
-    pub(crate) fn latest_key(&self, event: &str) -> LatestKey {
-        self.server.latest_key(&self.namespace, event)
-    }
-
-    pub(crate) fn broadcast(
-        &self,
-        event: &str,
-        args: impl IntoArgs,
-        select: &Select,
-        keep: Keep,
-    ) -> Emitted {
-        let max_bytes = self.server.config.limits.proto.max_payload_bytes;
-        let (nsp, shards) = (&self.namespace.nsp, self.server.shards());
-        let trailer = self.namespace.trailer(keep);
-        match frame::event(nsp, None, trailer, event, args, max_bytes) {
-            Ok(mut frames) => self
-                .namespace
-                .broadcast(shards, &mut frames, trailer, select, keep),
-            Err(error) => {
-                tracing::error!(%error, "an event was not sent");
-                Emitted::failed(error)
-            }
-        }
-    }
-
-    pub(crate) fn ask<T>(
-        &self,
-        event: &str,
-        args: impl IntoArgs,
-        select: &Select,
-    ) -> Result<Asking, BroadcastAckError<T>> {
-        let limits = &self.server.config.limits;
-        let id = self.namespace.next_ack_id();
-        let max_bytes = limits.proto.max_payload_bytes;
-        let nsp = &self.namespace.nsp;
-        let frames = frame::event(nsp, Some(id), Trailer::None, event, args, max_bytes)?;
-        let (shards, max) = (self.server.shards(), limits.max_pending_acks);
-        self.namespace
-            .ask(shards, &frames, select, id, max)
-            .map_err(BroadcastAckError::TooManyPending)
-    }
-
-    pub(crate) fn count_of(&self, select: &Select) -> usize {
-        let count = |shard: &Arc<Shard>| {
-            let turn = shard.lock();
-            turn.members(self.namespace.number)
-                .map_or(0, |members| members.count(select))
-        };
-        self.server.shards().iter().map(count).sum()
-    }
-
-    pub(crate) fn disconnect_of(&self, select: &Select) {
-        for socket in self.sockets_of(select) {
-            socket.disconnect();
-        }
-    }
-
-    pub(crate) fn join_of(&self, select: &Select, room: &str) {
-        self.namespace.join_room(self.server.shards(), select, room);
-    }
-
-    pub(crate) fn leave_of(&self, select: &Select, room: &str) {
-        self.namespace
-            .leave_room(self.server.shards(), select, room);
-    }
-
-    pub(crate) fn sockets_of(&self, select: &Select) -> Vec<Socket> {
-        let sessions = |shard: &Arc<Shard>| shard.lock().select(self.namespace.number, select);
-        let sessions = self.server.shards().iter().flat_map(sessions);
-        sessions
-            .filter_map(|session: Arc<Session>| session.socket_in(&self.namespace))
-            .collect()
+    pub(crate) fn namespace(&self) -> &Arc<Namespace> {
+        &self.namespace
     }
 }
 

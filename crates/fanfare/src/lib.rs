@@ -24,8 +24,8 @@
 //! * [`Io::count`] and [`Io::announce_count`] know and tell how many are there.
 //! * [`Config`] has every setting, [`Limits`] every bound.
 //! * [`Io::layer`] mounts the server in any tower stack, such as an `axum::Router`.
-//!
-//! Not here: other nodes, and Engine.IO 3 with its Socket.IO 1 and 2 clients.
+//! * [`Io::of_matching`] makes namespaces when clients ask for them.
+//! * [`Adapter`] connects the server with other nodes of a cluster; none for a broker comes with this version.
 #![forbid(unsafe_code)]
 
 mod ack;
@@ -36,6 +36,7 @@ mod backlog;
 mod book;
 mod broadcast;
 mod clock;
+mod cluster;
 mod config;
 mod dialect;
 mod emitted;
@@ -50,6 +51,8 @@ mod io;
 mod members;
 mod metrics;
 mod namespace;
+mod namespaces;
+mod operations;
 mod outbox;
 mod ranges;
 mod reason;
@@ -72,7 +75,13 @@ pub use crate::{
     args::{Args, ArgsError, Binary, FromArgs, IntoArgs, RawArgs},
     book::Count,
     broadcast::{Broadcast, Volatile},
-    config::{Config, Cookie, Cors, Limits, Origins, SameSite, SlowReader, Transports},
+    cluster::{
+        Adapter, Answer, AskId, ClusterError, Message, Node, Question, RemoteSocket, Reply,
+        SocketState, Targets, Worth,
+    },
+    config::{
+        Config, Cookie, Cors, EmptyNamespaces, Limits, Origins, SameSite, SlowReader, Transports,
+    },
     emitted::{EmitError, Emitted, Report},
     handler::{BoxFuture, EventHandler},
     http::{

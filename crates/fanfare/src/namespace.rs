@@ -1,8 +1,11 @@
 //! Namespace: its handlers, its count, and the one order of its broadcasts.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, RwLock,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, Once, PoisonError, RwLock, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use fanfare_proto::socketio::{AckId, Nsp};
@@ -15,10 +18,11 @@ use crate::{
     clock,
     emitted::Emitted,
     handler::Handlers,
+    namespaces::Namespaces,
     ranges::{Keep, LatestKey},
     reason::DisconnectReason,
     recovery::{Claim, Memory, Recovered, Recovery, Trailer},
-    round::{Asking, Rounds},
+    round::{NewRound, OpenRound, Rounds},
     shard::{Shard, ShardTurn, Wake},
     socket::Socket,
     socket_id::SocketId,
@@ -30,7 +34,11 @@ pub(crate) struct Namespace {
     /// Where the shards keep its members.
     pub(crate) number: usize,
     pub(crate) announcements: Announcements,
-    handlers: RwLock<Handlers>,
+    /// Shared with the other namespaces of its family until one gets handlers of its own.
+    handlers: RwLock<Arc<Handlers>>,
+    kin: Kin,
+    /// Done once the application has been told of it.
+    pub(crate) ready: Once,
     book: Book,
     /// Whoever holds it decides what comes next in this namespace.
     order: Mutex<Order>,
@@ -39,6 +47,17 @@ pub(crate) struct Namespace {
     /// Broadcasts that wait for answers. Locked under the order, or under a session's state.
     pub(crate) rounds: Rounds,
     ack_ids: AtomicU64,
+}
+
+/// Whether a namespace is of a family.
+enum Kin {
+    None,
+    /// Nobody is ever in it: its children are those that clients ask for.
+    Parent(Mutex<HashMap<usize, Weak<Namespace>>>),
+    Child {
+        parent: Arc<Namespace>,
+        home: Weak<Namespaces>,
+    },
 }
 
 /// What only the holder of the namespace's order may change.
@@ -64,17 +83,72 @@ impl Wakes<'_> {
 
 impl Namespace {
     pub(crate) fn new(nsp: Nsp, number: usize, recovery: Option<Recovery>) -> Self {
+        Self::of_kin(nsp, number, recovery, Kin::None)
+    }
+
+    pub(crate) fn new_parent(nsp: Nsp, recovery: Option<Recovery>) -> Self {
+        Self::of_kin(nsp, NOWHERE, recovery, Kin::Parent(Mutex::default()))
+    }
+
+    /// A namespace with the handlers and announcements that `parent` has by now.
+    pub(crate) fn new_child(
+        nsp: Nsp,
+        number: usize,
+        parent: &Arc<Self>,
+        home: &Arc<Namespaces>,
+        latest_key: impl Fn(&str) -> LatestKey,
+    ) -> Arc<Self> {
+        let kin = Kin::Child {
+            parent: parent.clone(),
+            home: Arc::downgrade(home),
+        };
+        let mut child = Self::of_kin(nsp, number, parent.recovery.clone(), kin);
+        let handlers = parent.handlers.read();
+        child.handlers = RwLock::new(handlers.unwrap_or_else(PoisonError::into_inner).clone());
+        child.announcements = parent.announcements.copied(latest_key);
+        let child = Arc::new(child);
+        if let Some(mut siblings) = parent.lock_children() {
+            siblings.insert(number, Arc::downgrade(&child));
+        }
+        child
+    }
+
+    fn of_kin(nsp: Nsp, number: usize, recovery: Option<Recovery>, kin: Kin) -> Self {
         Self {
             nsp,
             number,
             announcements: Announcements::default(),
             handlers: RwLock::default(),
+            kin,
+            ready: Once::new(),
             book: Book::default(),
             order: Mutex::default(),
             recovery,
             rounds: Rounds::default(),
             ack_ids: AtomicU64::new(0),
         }
+    }
+
+    /// The namespaces that clients have had made of this family; `None` if it is no family's parent.
+    pub(crate) fn children(&self) -> Option<Vec<Arc<Self>>> {
+        let children = self.lock_children()?;
+        Some(children.values().filter_map(Weak::upgrade).collect())
+    }
+
+    pub(crate) fn n_children(&self) -> usize {
+        self.lock_children().map_or(0, |children| children.len())
+    }
+
+    fn lock_children(&self) -> Option<MutexGuard<'_, HashMap<usize, Weak<Self>>>> {
+        match &self.kin {
+            Kin::Parent(children) => Some(children.lock().unwrap_or_else(PoisonError::into_inner)),
+            Kin::None | Kin::Child { .. } => None,
+        }
+    }
+
+    /// Whether it ends when nobody is in it.
+    pub(crate) fn is_child(&self) -> bool {
+        matches!(self.kin, Kin::Child { .. })
     }
 
     pub(crate) fn order(&self) -> MutexGuard<'_, Order> {
@@ -93,13 +167,17 @@ impl Namespace {
         choose(&self.handlers.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether handlers are told of what sockets are sent.
+    pub(crate) fn tells_of_sent(&self) -> bool {
+        self.with_handlers(|handlers| !handlers.any_outgoing.is_empty())
+    }
+
     pub(crate) fn change_handlers(&self, change: impl FnOnce(&mut Handlers)) {
-        change(
-            &mut self
-                .handlers
-                .write()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        let mut handlers = self
+            .handlers
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        change(Arc::make_mut(&mut handlers));
     }
 
     /// What an event needs that its client does not answer.
@@ -168,7 +246,8 @@ impl Namespace {
         rooms
     }
 
-    /// Sends frames to everyone whom `select` names, at one point of the order, in all shards.
+    /// Sends frames to everyone whom `select` names, at one point of the order, in all shards; and to other
+    /// nodes by `publish`.
     pub(crate) fn broadcast(
         &self,
         shards: &[Arc<Shard>],
@@ -176,9 +255,11 @@ impl Namespace {
         trailer: Trailer,
         select: &Select,
         keep: Keep,
+        publish: impl FnOnce(),
     ) -> Emitted {
         let mut order = self.order();
         self.log(&mut order, frames, trailer, select);
+        publish();
         self.broadcast_in(order, shards, frames, select, keep)
     }
 
@@ -201,30 +282,31 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// How many broadcasts wait already, when that is `max`.
+    /// How many broadcasts wait already, when that is the most.
     pub(crate) fn ask(
         self: &Arc<Self>,
         shards: &[Arc<Shard>],
         frames: &[u8],
         select: &Select,
-        id: AckId,
-        max: usize,
-    ) -> Result<Asking, usize> {
+        new: NewRound,
+        publish: impl FnOnce(),
+    ) -> Result<OpenRound, usize> {
         let order = self.order();
         // Held until the round is open: an answer might come sooner.
         let mut rounds = self.rounds.lock();
-        if max <= rounds.len() {
+        if new.max <= rounds.len() {
             return Err(rounds.len());
         }
         let mut asked = Vec::new();
         let (_, wakes) = self.append(shards, frames, select, Keep::Event, |turn| {
             asked.extend(turn.select(self.number, select));
         });
-        let asking = rounds.open(self, id, asked.into_iter());
+        let round = rounds.open(self, new, asked.into_iter());
         drop(rounds);
+        publish();
         drop(order);
         wakes.tell();
-        Ok(asking)
+        Ok(round)
     }
 
     /// Appends frames to the turn of each shard, by who holds the order; `witness` sees each turn.
@@ -294,8 +376,15 @@ impl Namespace {
     }
 
     /// Adds everyone whom `select` names to `room`, at one point of the order.
-    pub(crate) fn join_room(&self, shards: &[Arc<Shard>], select: &Select, room: &str) {
+    pub(crate) fn join_room(
+        &self,
+        shards: &[Arc<Shard>],
+        select: &Select,
+        room: &str,
+        publish: impl FnOnce(),
+    ) {
         let _order = self.order();
+        publish();
         for shard in shards {
             shard
                 .lock()
@@ -305,8 +394,15 @@ impl Namespace {
     }
 
     /// Takes everyone whom `select` names out of `room`, at one point of the order.
-    pub(crate) fn leave_room(&self, shards: &[Arc<Shard>], select: &Select, room: &str) {
+    pub(crate) fn leave_room(
+        &self,
+        shards: &[Arc<Shard>],
+        select: &Select,
+        room: &str,
+        publish: impl FnOnce(),
+    ) {
         let _order = self.order();
+        publish();
         for shard in shards {
             shard
                 .lock()
@@ -323,3 +419,20 @@ impl Namespace {
         }
     }
 }
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        self.announcements.changed.notify_one();
+        if let Kin::Child { parent, home } = &self.kin {
+            if let Some(mut siblings) = parent.lock_children() {
+                siblings.remove(&self.number);
+            }
+            if let Some(home) = home.upgrade() {
+                home.forget(self);
+            }
+        }
+    }
+}
+
+/// The number of a namespace that nobody is ever in.
+const NOWHERE: usize = usize::MAX;

@@ -123,6 +123,7 @@ pub(crate) struct Away {
     pub(crate) rooms: Vec<Arc<str>>,
     pub(crate) user: Option<Box<str>>,
     pub(crate) data: Option<Arc<dyn Any + Send + Sync>>,
+    pub(crate) shared: Option<Box<str>>,
 }
 
 /// A socket whose client has come back.
@@ -279,6 +280,7 @@ mod tests {
             rooms: rooms.iter().map(|room| Arc::from(*room)).collect(),
             user: None,
             data: None,
+            shared: None,
         }
     }
 

@@ -4,22 +4,23 @@ use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     sync::{
-        Arc, Mutex, OnceLock, PoisonError, RwLock,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-use fanfare_proto::{engineio::Sid, socketio::Nsp};
+use fanfare_proto::engineio::Sid;
 use tokio::{runtime::Handle, sync::watch};
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    cluster::Asker,
     config::Config,
     dialect::Dialect,
     flusher,
     head::Head,
     metrics::Counters,
-    namespace::Namespace,
+    namespaces::Namespaces,
     ranges::LatestKey,
     reason::DisconnectReason,
     recovery::Pid,
@@ -36,7 +37,8 @@ pub(crate) struct Server {
     pub(crate) metrics: Counters,
     shards: OnceLock<Box<[Arc<Shard>]>>,
     next_shard: AtomicUsize,
-    namespaces: RwLock<Vec<Arc<Namespace>>>,
+    pub(crate) namespaces: Arc<Namespaces>,
+    pub(crate) cluster: Asker,
     latest_keys: Mutex<HashMap<(usize, String), LatestKey>>,
     /// Sessions of an address that have joined no namespace yet.
     joining: Mutex<HashMap<IpAddr, usize>>,
@@ -53,11 +55,11 @@ impl Server {
             metrics: Counters::default(),
             shards: OnceLock::new(),
             next_shard: AtomicUsize::new(0),
-            namespaces: RwLock::new(vec![Arc::new(Namespace::new(
-                Nsp::main(),
-                0,
-                config.recovery.clone(),
-            ))]),
+            cluster: Asker::new(
+                SocketId::new(random()).as_str().into(),
+                config.adapter.clone(),
+            ),
+            namespaces: Arc::new(Namespaces::new(config.recovery.clone())),
             config: Arc::new(config),
             latest_keys: Mutex::default(),
             joining: Mutex::default(),
@@ -153,52 +155,15 @@ impl Server {
         shards
     }
 
-    pub(crate) fn namespace(&self, nsp: &Nsp) -> Option<Arc<Namespace>> {
-        let namespaces = self
-            .namespaces
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        namespaces
-            .iter()
-            .find(|namespace| namespace.nsp == *nsp)
-            .cloned()
-    }
-
-    pub(crate) fn namespaces(&self) -> Vec<Arc<Namespace>> {
-        self.namespaces
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    pub(crate) fn namespace_or_new(&self, nsp: &Nsp) -> Arc<Namespace> {
-        if let Some(namespace) = self.namespace(nsp) {
-            return namespace;
-        }
-        let mut namespaces = self
-            .namespaces
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(namespace) = namespaces.iter().find(|namespace| namespace.nsp == *nsp) {
-            return namespace.clone();
-        }
-        let recovery = self.config.recovery.clone();
-        let namespace = Arc::new(Namespace::new(nsp.clone(), namespaces.len(), recovery));
-        namespaces.push(namespace.clone());
-        namespace
-    }
-
     /// The key under which receivers keep one unsent value of `event`.
-    pub(crate) fn latest_key(&self, namespace: &Namespace, event: &str) -> LatestKey {
+    pub(crate) fn latest_key(&self, namespace: usize, event: &str) -> LatestKey {
         let mut keys = self
             .latest_keys
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let next =
             LatestKey(u32::try_from(keys.len()).expect("event names are the application's own"));
-        *keys
-            .entry((namespace.number, event.to_owned()))
-            .or_insert(next)
+        *keys.entry((namespace, event.to_owned())).or_insert(next)
     }
 
     pub(crate) fn new_pid(&self) -> Pid {
@@ -215,7 +180,7 @@ impl Drop for Server {
         for shard in self.shards() {
             shard.close();
         }
-        for namespace in self.namespaces() {
+        for namespace in self.namespaces.all() {
             namespace.announcements.changed.notify_one();
         }
     }

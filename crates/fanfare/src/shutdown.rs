@@ -14,6 +14,10 @@ pub(crate) async fn run(server: &Arc<Server>) {
             session.end(DisconnectReason::ServerShuttingDown);
         }
     }
+    if let Some(adapter) = &server.cluster.adapter {
+        // Its messages are the last that this server says.
+        let _ = timeout(server.config.shutdown_timeout, adapter.close()).await;
+    }
     server.tasks.close();
     // Whatever is not done by then is cut off by the end of the process.
     let _ = timeout(server.config.shutdown_timeout, server.tasks.wait()).await;

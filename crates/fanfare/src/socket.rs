@@ -16,12 +16,14 @@ use crate::{
     args::{FromArgs, IntoArgs},
     broadcast::{Broadcast, Volatile},
     clock,
+    cluster::SocketState,
     emitted::EmitError,
     frame,
     handler::Handlers,
-    inbox::Inbox,
+    inbox::{Inbox, Sent},
     io::Io,
     namespace::Namespace,
+    operations::written,
     ranges::Keep,
     reason::DisconnectReason,
     recovery::{Away, Pid, Trailer},
@@ -39,6 +41,8 @@ struct Inner {
     namespace: Arc<Namespace>,
     user: Option<Box<str>>,
     data: Option<Arc<dyn Any + Send + Sync>>,
+    /// What other nodes may see of it, as JSON text.
+    shared: Option<Box<str>>,
     auth: Option<Arc<str>>,
     identity: Identity,
     acks: PendingAcks,
@@ -62,13 +66,14 @@ impl Socket {
         admission: Admission,
         auth: Option<Arc<str>>,
     ) -> Self {
-        let Admission { user, data } = admission;
+        let Admission { user, data, shared } = admission;
         Self(Arc::new(Inner {
             identity,
             session,
             namespace,
             user,
             data,
+            shared,
             auth,
             acks: PendingAcks::default(),
             inbox: Mutex::default(),
@@ -97,6 +102,24 @@ impl Socket {
             rooms,
             user: self.0.user.clone(),
             data: self.0.data.clone(),
+            shared: self.0.shared.clone(),
+        }
+    }
+
+    /// What other nodes see of it.
+    pub(crate) fn state(&self) -> SocketState {
+        let handshake = self.handshake();
+        let read = |json: &str| serde_json::from_str(json).unwrap_or_default();
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        SocketState {
+            id: self.id(),
+            rooms: self.rooms(),
+            user: self.user().map(str::to_owned),
+            shared: self.0.shared.as_deref().map(read).unwrap_or_default(),
+            address: handshake.remote_addr().map(|address| address.to_string()),
+            url: handshake.url().to_owned(),
+            headers: handshake.headers().map(owned).collect(),
+            auth: read(handshake.auth_json()),
         }
     }
 
@@ -313,12 +336,27 @@ impl Socket {
             Some(_) => Trailer::None,
             None => namespace.trailer(keep),
         };
-        let mut frames = frame::event(&namespace.nsp, id, trailer, event, args, max)?;
+        if !namespace.tells_of_sent() {
+            let frames = frame::event(&namespace.nsp, id, trailer, event, args, max)?;
+            self.send_behind(frames, trailer, keep);
+            return Ok(());
+        }
+        let args = written(event, args)?;
+        let frames = frame::event(&namespace.nsp, id, trailer, event, &args, max)?;
+        self.send_behind(frames, trailer, keep);
+        let sent = Sent {
+            event: event.into(),
+            args: Arc::new(args),
+        };
+        self.0.session.push_sent(self, sent);
+        Ok(())
+    }
+
+    fn send_behind(&self, mut frames: Vec<u8>, trailer: Trailer, keep: Keep) {
         match trailer {
-            Trailer::Place => namespace.send_logged(self, &mut frames),
+            Trailer::Place => self.0.namespace.send_logged(self, &mut frames),
             Trailer::None | Trailer::Shield => self.send_frames(&frames, keep),
         }
-        Ok(())
     }
 
     fn send_frames(&self, frames: &[u8], keep: Keep) {

@@ -8,11 +8,11 @@ use fanfare_proto::{
 };
 use tracing::debug;
 
-use super::{Entry, Session, Stage, Step, Steps};
+use super::{Entry, Session, Step, Steps};
 use crate::{
     admission::{Admission, Deciders, Handshake, Refusal},
     clock, frame,
-    inbox::{self, Item, Leaving, Place},
+    inbox::{self, Item, Leaving, Place, Sent},
     namespace::Namespace,
     reason::DisconnectReason,
     recovery::{Claim, Recovered},
@@ -88,10 +88,9 @@ impl Session {
     ) -> Result<(), Forgotten> {
         let mut wake = crate::shard::Wake::Nobody;
         let joined = self.update_at(place, |state, steps| {
-            let at = state
-                .entries
-                .iter()
-                .position(|entry| Arc::ptr_eq(&entry.namespace, namespace));
+            let at = state.entries.iter().position(
+                |entry| matches!(entry, Entry::Joining(joining) if Arc::ptr_eq(joining, namespace)),
+            );
             let Some(at) = at else { return Ok(None) };
             if !state.machine.is_open() {
                 state.entries.swap_remove(at);
@@ -116,7 +115,7 @@ impl Session {
             } = self.enter(namespace, admission, recovered, auth)?;
             wake = namespace.join_in(order, &socket, &first, &rooms);
             state.join_by = None;
-            state.entries[at].stage = Stage::Joined(socket.clone());
+            state.entries[at] = Entry::Joined(socket.clone());
             socket.inbox().push(Item::Connect, socket.max_inbox_bytes());
             Ok(Some(socket))
         })?;
@@ -148,6 +147,7 @@ impl Session {
                 let before = Admission {
                     user: away.user,
                     data: away.data,
+                    shared: away.shared,
                 };
                 let admission = admission.unwrap_or(before);
                 (identity, away.rooms, missed, admission)
@@ -251,9 +251,12 @@ impl Session {
     /// Disconnects one socket, on the application's behalf.
     pub(crate) fn disconnect(self: &Arc<Self>, socket: &Socket, reason: DisconnectReason) {
         self.update_at(Place::Task, |state, steps| {
-            let is_it = |entry: &Entry| matches!(&entry.stage, Stage::Joined(joined) if joined.is_same(socket));
+            let is_it =
+                |entry: &Entry| matches!(entry, Entry::Joined(joined) if joined.is_same(socket));
             if let Some(at) = state.entries.iter().position(is_it) {
-                let packet = socketio::Packet::Disconnect { nsp: socket.namespace().nsp.clone() };
+                let packet = socketio::Packet::Disconnect {
+                    nsp: socket.namespace().nsp.clone(),
+                };
                 state.entries.swap_remove(at);
                 steps.push(Step::Send(frame::packet(&packet)));
                 leave(socket.clone(), reason, steps);
@@ -271,9 +274,9 @@ impl Session {
         let now = clock::now();
         self.update_at(Place::Task, |state, steps| {
             for entry in std::mem::take(&mut state.entries) {
-                if let Stage::Joined(socket) = entry.stage {
+                if let Entry::Joined(socket) = entry {
                     let packet = socketio::Packet::Disconnect {
-                        nsp: entry.namespace.nsp.clone(),
+                        nsp: socket.namespace().nsp.clone(),
                     };
                     steps.push(Step::Send(frame::packet(&packet)));
                     leave(socket, DisconnectReason::ServerNamespaceDisconnect, steps);
@@ -310,6 +313,15 @@ impl Session {
         steps.push(Step::Serve(socket.clone()));
     }
 
+    /// Has the socket's handlers told of an event that it is sent.
+    pub(crate) fn push_sent(&self, socket: &Socket, sent: Sent) {
+        let max = socket.max_inbox_bytes();
+        if socket.inbox().push(Item::Sent(sent), max) {
+            self.n_full.fetch_add(1, Ordering::AcqRel);
+        }
+        inbox::serve(socket, Place::Task);
+    }
+
     /// An inbox that was full has room again.
     pub(crate) fn resume_reading(self: &Arc<Self>) {
         if self.n_full.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -330,6 +342,9 @@ impl Session {
 /// lock: later, somebody else might have the session's slot, and be taken out instead.
 pub(super) fn leave(socket: Socket, reason: DisconnectReason, steps: &mut Steps) {
     let rooms = socket.namespace().leave(&socket, reason);
+    if reason.may_be_recovered() {
+        socket.session().server.keep_for_return(socket.namespace());
+    }
     let over = socket.namespace().rounds.leave(&socket);
     steps.extend(over.into_iter().map(Step::RoundOver));
     steps.push(Step::Left(socket, Leaving { reason, rooms }));

@@ -6,6 +6,7 @@
 //! Everything is decided under `state`; what that asks of the rest of the house is carried out
 //! after the lock is released, in the same order.
 
+mod choosing;
 mod incoming;
 mod membership;
 mod outgoing;
@@ -85,14 +86,11 @@ struct State {
 }
 
 /// A namespace that the session is in, or about to be.
-struct Entry {
-    namespace: Arc<Namespace>,
-    stage: Stage,
-}
-
-enum Stage {
-    /// The admission hook has not answered yet.
-    Joining,
+enum Entry {
+    /// There is none of this name, but one may be made.
+    Choosing(Nsp),
+    /// Middlewares or the admission hook have not answered yet.
+    Joining(Arc<Namespace>),
     /// Counted. Whoever takes the socket out of here takes it out of the count, once.
     Joined(Socket),
 }
@@ -110,6 +108,7 @@ enum Step {
     Probe(ProbeCommand, mpsc::Sender<ProbeCommand>),
     AnswerPoll(&'static str),
     Upgraded,
+    Choose(Nsp, Option<Arc<str>>),
     Admit(Arc<Namespace>, Option<Arc<str>>),
     Send(Vec<u8>),
     Raw(engineio::Message),
@@ -271,6 +270,7 @@ impl Session {
             }
             // The WebSocket's task has its stream, and takes over from here.
             Step::Upgraded => self.outbox().upgrade(),
+            Step::Choose(nsp, auth) => self.choose(nsp, auth, place),
             Step::Admit(namespace, auth) => self.admit(namespace, auth, place),
             Step::Send(frame) => self.send(&frame),
             Step::Raw(message) => engine::handle(self, message),
@@ -313,20 +313,16 @@ impl Session {
 
 impl State {
     fn joined(&self, nsp: &Nsp) -> Option<&Socket> {
-        self.entries
-            .iter()
-            .find(|entry| entry.namespace.nsp == *nsp)
-            .and_then(|entry| match &entry.stage {
-                Stage::Joined(socket) => Some(socket),
-                Stage::Joining => None,
-            })
+        self.entries.iter().find_map(|entry| match entry {
+            Entry::Joined(socket) if socket.namespace().nsp == *nsp => Some(socket),
+            Entry::Choosing(_) | Entry::Joining(_) | Entry::Joined(_) => None,
+        })
     }
 
     fn leave_all(&mut self, reason: DisconnectReason, steps: &mut Steps) {
         for entry in std::mem::take(&mut self.entries) {
-            match entry.stage {
-                Stage::Joined(socket) => membership::leave(socket, reason, steps),
-                Stage::Joining => {}
+            if let Entry::Joined(socket) = entry {
+                membership::leave(socket, reason, steps);
             }
         }
     }
@@ -344,7 +340,11 @@ impl State {
 }
 
 impl Entry {
-    fn is_joined(&self, nsp: &Nsp) -> bool {
-        self.namespace.nsp == *nsp && matches!(self.stage, Stage::Joined(_))
+    fn nsp(&self) -> &Nsp {
+        match self {
+            Self::Choosing(nsp) => nsp,
+            Self::Joining(namespace) => &namespace.nsp,
+            Self::Joined(socket) => &socket.namespace().nsp,
+        }
     }
 }

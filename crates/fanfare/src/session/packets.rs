@@ -8,7 +8,7 @@ use fanfare_proto::{
 };
 use tracing::{debug, trace};
 
-use super::{Entry, Session, Stage, State, Step, Steps, membership::leave};
+use super::{Entry, Session, State, Step, Steps, membership::leave};
 use crate::{
     admission::Refusal, args::RawArgs, clock, frame, inbox::Item, reason::DisconnectReason,
 };
@@ -55,11 +55,13 @@ impl Session {
                 Revision::V4 => self.handle_connect(state, &nsp, data, steps),
             },
             socketio::Packet::Disconnect { nsp } => {
-                let at = state.entries.iter().position(|entry| entry.is_joined(&nsp));
+                let joined =
+                    |entry: &Entry| matches!(entry, Entry::Joined(_)) && *entry.nsp() == nsp;
+                let at = state.entries.iter().position(joined);
                 let entry = state
                     .entries
                     .swap_remove(at.ok_or(socketio::Violation::NotConnected)?);
-                if let Stage::Joined(socket) = entry.stage {
+                if let Entry::Joined(socket) = entry {
                     leave(socket, DisconnectReason::ClientNamespaceDisconnect, steps);
                 }
                 Ok(())
@@ -132,33 +134,28 @@ impl Session {
         auth: Option<String>,
         steps: &mut Steps,
     ) -> Result<(), socketio::Violation> {
-        if state
-            .entries
-            .iter()
-            .any(|entry| entry.namespace.nsp == *nsp)
-        {
+        if state.entries.iter().any(|entry| entry.nsp() == nsp) {
             return Err(socketio::Violation::AlreadyConnected);
         }
-        let refusal = match self.server.namespace(nsp) {
-            Some(_) if self.server.config.limits.max_namespaces <= state.entries.len() => {
-                Refusal::new(
-                    "this connection is in too many namespaces; the limit is `max_namespaces`",
-                )
-            }
+        if self.server.config.limits.max_namespaces <= state.entries.len() {
+            let refusal = Refusal::new(
+                "this connection is in too many namespaces; the limit is `max_namespaces`",
+            );
+            steps.push(Step::Send(self.refused(nsp, &refusal)));
+            return Ok(());
+        }
+        let auth = auth.map(Into::into);
+        match self.server.namespaces.get(nsp) {
             Some(namespace) => {
-                state.entries.push(Entry {
-                    namespace: namespace.clone(),
-                    stage: Stage::Joining,
-                });
-                steps.push(Step::Admit(namespace, auth.map(Into::into)));
-                return Ok(());
+                state.entries.push(Entry::Joining(namespace.clone()));
+                steps.push(Step::Admit(namespace, auth));
             }
-            None => {
-                steps.push(Step::Send(unknown_namespace(nsp)));
-                return Ok(());
+            None if self.server.namespaces.has_families() => {
+                state.entries.push(Entry::Choosing(nsp.clone()));
+                steps.push(Step::Choose(nsp.clone(), auth));
             }
-        };
-        steps.push(Step::Send(self.refused(nsp, &refusal)));
+            None => steps.push(Step::Send(unknown_namespace(nsp))),
+        }
         Ok(())
     }
 }
@@ -177,7 +174,7 @@ fn split_query(nsp: &Nsp) -> (Nsp, Option<String>) {
 }
 
 /// The same in both protocols.
-fn unknown_namespace(nsp: &Nsp) -> Vec<u8> {
+pub(super) fn unknown_namespace(nsp: &Nsp) -> Vec<u8> {
     let data = Some(Refusal::new("Invalid namespace").to_json());
     let nsp = nsp.clone();
     frame::packet(&socketio::Packet::ConnectError { nsp, data })

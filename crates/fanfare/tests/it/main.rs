@@ -1,6 +1,7 @@
 //! Tests through the public interface, over real sockets.
 
 mod api;
+mod cluster;
 mod notes;
 mod server;
 mod suites;

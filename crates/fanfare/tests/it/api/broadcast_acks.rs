@@ -261,7 +261,9 @@ fn answers<T>(asked: impl Future<Output = Asked<T>>) -> impl Future<Output = Ask
 #[track_caller]
 fn missing<T: std::fmt::Debug>(asked: Asked<T>) -> (Given<T>, Missing) {
     match asked {
-        Err(BroadcastAckError::Missing { answers, missing }) => (answers, missing),
+        Err(BroadcastAckError::Missing {
+            answers, missing, ..
+        }) => (answers, missing),
         other => panic!("somebody is missing, not {other:?}"),
     }
 }

@@ -1,0 +1,117 @@
+//! Cluster: what a server and the other nodes of its cluster tell and ask each other.
+//!
+//! ```text
+//! operations -> under the namespace's order: local sockets, then Adapter::publish -> the other nodes
+//! Adapter -> Node::receive -> inbound: local sockets, and replies
+//! Adapter -> Node::receive_reply -> asking: whoever waits
+//! ```
+
+mod asking;
+mod inbound;
+mod message;
+mod questions;
+mod remote;
+
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
+
+pub(crate) use asking::{Asker, Asking};
+pub use message::{Answer, AskId, Message, Question, Reply, SocketState, Targets, Worth};
+pub use remote::RemoteSocket;
+
+use crate::{handler::BoxFuture, server::Server};
+
+/// Connects a server with the other nodes of its cluster: carries messages, and knows how many nodes there are.
+/// What the messages mean is the server's business.
+///
+/// A server without one is alone. See [`Config::adapter`](crate::Config::adapter).
+pub trait Adapter: fmt::Debug + Send + Sync + 'static {
+    /// The server is there: what other nodes send goes to `node` from now on. Called once, before all else,
+    /// in the runtime in which the server was made.
+    fn start(&self, node: Node);
+
+    /// Sends a message to all other nodes, behind all that it was given before.
+    ///
+    /// Called under the lock that orders a namespace's broadcasts: it must not block, nor call the server back.
+    fn publish(&self, message: Message);
+
+    /// Sends a reply to the node that asked, [`AskId::node`].
+    fn reply(&self, reply: Reply);
+
+    /// How many other nodes there are, whose replies are waited for.
+    ///
+    /// # Errors
+    ///
+    /// Says why nobody knows, such as a broker that is away.
+    fn others(&self) -> BoxFuture<Result<usize, String>>;
+
+    /// The server has shut down. What has been published should still go out.
+    fn close(&self) -> BoxFuture<()> {
+        Box::pin(async {})
+    }
+}
+
+/// A server, as its [`Adapter`] sees it. Keeping one keeps no server.
+#[derive(Clone)]
+pub struct Node {
+    server: Weak<Server>,
+    id: Arc<str>,
+}
+
+impl Node {
+    pub(crate) fn new(server: &Arc<Server>) -> Self {
+        Self {
+            server: Arc::downgrade(server),
+            id: server.cluster.node().clone(),
+        }
+    }
+
+    /// What the node is called in its cluster: 20 random characters, of each server its own.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Another node has sent this. Ignored once the server is gone.
+    pub fn receive(&self, message: Message) {
+        if let Some(server) = self.server.upgrade() {
+            inbound::receive(&server, message);
+        }
+    }
+
+    /// Another node has replied. Ignored when nobody waits any more.
+    pub fn receive_reply(&self, reply: Reply) {
+        if let Some(server) = self.server.upgrade() {
+            server.cluster.hear(reply);
+        }
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why not all nodes of a cluster have answered.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClusterError<T> {
+    /// Not every node answered in time.
+    #[error("{missing} of {} nodes gave no answer", missing + answers.len())]
+    Missing {
+        /// The answers that came.
+        answers: Vec<T>,
+        /// How many nodes gave none.
+        missing: usize,
+    },
+    /// The adapter does not know which nodes there are.
+    #[error("the cluster is out of reach: {0}")]
+    Unreachable(String),
+    /// The event could not be sent.
+    #[error(transparent)]
+    Emit(#[from] crate::EmitError),
+}

@@ -1,0 +1,348 @@
+//! Operations: what a selection of sockets is sent, asked, and made to do, here and on the other nodes.
+
+use std::{iter, sync::Arc, time::Duration};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    ack::BroadcastAckError,
+    args::{IntoArgs, RawArgs},
+    broadcast::Select,
+    cluster::{Answer, Message, Question, Worth},
+    emitted::{EmitError, Emitted},
+    frame,
+    inbox::Sent,
+    io::Io,
+    namespace::Namespace,
+    ranges::Keep,
+    recovery::Trailer,
+    round::{Answers, Asking, Hearer, NewRound, OpenRound},
+    session::Session,
+    shard::ShardTurn,
+    socket::Socket,
+};
+
+impl Io {
+    /// The namespace itself, or those that are there of the family.
+    pub(crate) fn members(&self) -> Vec<Arc<Namespace>> {
+        let namespace = self.namespace();
+        namespace
+            .children()
+            .unwrap_or_else(|| vec![namespace.clone()])
+    }
+
+    /// The namespace itself, and those of the family if it is one.
+    pub(crate) fn and_children(&self) -> impl Iterator<Item = Arc<Namespace>> {
+        let namespace = self.namespace();
+        let children = namespace.children().unwrap_or_default();
+        iter::once(namespace.clone()).chain(children)
+    }
+
+    pub(crate) fn max_payload_bytes(&self) -> usize {
+        self.config().limits.proto.max_payload_bytes
+    }
+
+    /// Whether other nodes have to be told.
+    fn is_published(&self, select: &Select) -> bool {
+        !select.is_local && self.server().cluster.adapter.is_some()
+    }
+
+    /// Tells the other nodes, unless the server is alone or the selection is of this node.
+    fn publish(&self, select: &Select, message: impl FnOnce(String) -> Message) {
+        if let Some(adapter) = &self.server().cluster.adapter
+            && !select.is_local
+        {
+            adapter.publish(message(self.nsp().to_owned()));
+        }
+    }
+
+    pub(crate) fn broadcast(
+        &self,
+        event: &str,
+        args: impl IntoArgs,
+        select: &Select,
+        worth: Worth,
+    ) -> Emitted {
+        let children = self.namespace().children();
+        let emitted = match children {
+            None if !self.is_published(select) && !self.namespace().tells_of_sent() => {
+                self.broadcast_in(self.namespace(), event, args, select, worth, || ())
+            }
+            children => self.broadcast_wide(children, event, args, select, worth),
+        };
+        emitted.unwrap_or_else(|error| {
+            tracing::error!(%error, "an event was not sent");
+            Emitted::failed(error)
+        })
+    }
+
+    /// To several namespaces, several nodes, or both.
+    fn broadcast_wide(
+        &self,
+        children: Option<Vec<Arc<Namespace>>>,
+        event: &str,
+        args: impl IntoArgs,
+        select: &Select,
+        worth: Worth,
+    ) -> Result<Emitted, EmitError> {
+        let args = written(event, args)?;
+        let publish = || {
+            self.publish(select, |nsp| Message::Emit {
+                nsp,
+                to: select.into(),
+                event: event.to_owned(),
+                args: args.clone(),
+                worth,
+            });
+        };
+        let emit_in = |namespace: &Arc<Namespace>, publish: &dyn Fn()| {
+            let mut receivers = Vec::new();
+            let witness = || {
+                publish();
+                receivers = self.receivers_to_tell(namespace, select);
+            };
+            let emitted = self.broadcast_in(namespace, event, &args, select, worth, witness)?;
+            tell_of_sent(namespace, &receivers, event, &args);
+            Ok(emitted)
+        };
+        let Some(children) = children else {
+            return emit_in(self.namespace(), &publish);
+        };
+        let mut all = Emitted::new();
+        for namespace in &children {
+            all.extend(emit_in(namespace, &|| ())?);
+        }
+        publish();
+        Ok(all)
+    }
+
+    /// Those whose handlers are to be told of what they are sent; by who holds the order.
+    fn receivers_to_tell(&self, namespace: &Namespace, select: &Select) -> Vec<Arc<Session>> {
+        if !namespace.tells_of_sent() {
+            return Vec::new();
+        }
+        let shards = self.server().shards().iter();
+        let selected = shards.flat_map(|shard| shard.lock().select(namespace.number, select));
+        selected.collect()
+    }
+
+    fn broadcast_in(
+        &self,
+        namespace: &Namespace,
+        event: &str,
+        args: impl IntoArgs,
+        select: &Select,
+        worth: Worth,
+        publish: impl FnOnce(),
+    ) -> Result<Emitted, EmitError> {
+        let (server, max_bytes) = (self.server(), self.max_payload_bytes());
+        let keep = match worth {
+            Worth::Event => Keep::Event,
+            Worth::Latest => Keep::Latest(server.latest_key(namespace.number, event)),
+            Worth::Volatile => Keep::Nothing,
+        };
+        let trailer = namespace.trailer(keep);
+        let mut frames = frame::event(&namespace.nsp, None, trailer, event, args, max_bytes)?;
+        Ok(namespace.broadcast(server.shards(), &mut frames, trailer, select, keep, publish))
+    }
+
+    /// Asks everyone of the selection, on all nodes.
+    pub(crate) fn ask<T>(
+        &self,
+        event: &str,
+        args: impl IntoArgs,
+        select: &Select,
+        patience: Duration,
+    ) -> Result<Questions, BroadcastAckError<T>> {
+        let args = written(event, args)?;
+        let mut remote = None;
+        let mut publish = || {
+            if self.is_published(select) {
+                let question = Question::Emit {
+                    to: select.into(),
+                    event: event.to_owned(),
+                    args: args.clone(),
+                    patience,
+                };
+                remote = self.server().cluster.ask(self.nsp(), question);
+            }
+        };
+        let mut local = Vec::new();
+        let mut ask_in = |namespace: &Arc<Namespace>, publish: &mut dyn FnMut()| {
+            let (to, answers) = oneshot::channel();
+            let hearer = Hearer::Here(Answers::default(), to);
+            let round = self.ask_in(namespace, event, &args, select, hearer, publish)?;
+            local.push(Asking::new(round, answers));
+            Ok::<_, BroadcastAckError<T>>(())
+        };
+        match self.namespace().children() {
+            None => ask_in(self.namespace(), &mut publish)?,
+            Some(children) => {
+                for namespace in &children {
+                    ask_in(namespace, &mut || ())?;
+                }
+                publish();
+            }
+        }
+        Ok(Questions { local, remote })
+    }
+
+    /// Asks this node's sockets for another node. What they answer goes to `heard`, while the rounds are kept.
+    pub(crate) fn ask_for_node(
+        &self,
+        event: &str,
+        args: &RawArgs,
+        select: &Select,
+        heard: &mpsc::UnboundedSender<Answer>,
+    ) -> Vec<OpenRound> {
+        let mut rounds = Vec::new();
+        for namespace in self.members() {
+            let hearer = Hearer::Node(heard.clone());
+            match self.ask_in::<()>(&namespace, event, args, select, hearer, &mut || ()) {
+                Ok(round) => rounds.push(round),
+                Err(error) => tracing::error!(%error, "another node's event was not sent"),
+            }
+        }
+        rounds
+    }
+
+    fn ask_in<T>(
+        &self,
+        namespace: &Arc<Namespace>,
+        event: &str,
+        args: &RawArgs,
+        select: &Select,
+        to: Hearer,
+        publish: &mut dyn FnMut(),
+    ) -> Result<OpenRound, BroadcastAckError<T>> {
+        let (id, max_bytes) = (namespace.next_ack_id(), self.max_payload_bytes());
+        let nsp = &namespace.nsp;
+        let frames = frame::event(nsp, Some(id), Trailer::None, event, args, max_bytes)?;
+        let max = self.config().limits.max_pending_acks;
+        let mut receivers = Vec::new();
+        let witness = || {
+            publish();
+            receivers = self.receivers_to_tell(namespace, select);
+        };
+        let round = namespace
+            .ask(
+                self.server().shards(),
+                &frames,
+                select,
+                NewRound { id, to, max },
+                witness,
+            )
+            .map_err(BroadcastAckError::TooManyPending)?;
+        tell_of_sent(namespace, &receivers, event, args);
+        Ok(round)
+    }
+
+    pub(crate) fn count_of(&self, select: &Select) -> usize {
+        let namespaces = self.members();
+        let count = |namespace: &Arc<Namespace>| -> usize {
+            let members = |turn: &ShardTurn| {
+                let members = turn.members(namespace.number);
+                members.map_or(0, |members| members.count(select))
+            };
+            let shards = self.server().shards().iter();
+            shards.map(|shard| members(&shard.lock())).sum()
+        };
+        namespaces.iter().map(count).sum()
+    }
+
+    pub(crate) fn sockets_of(&self, select: &Select) -> Vec<Socket> {
+        let mut sockets = Vec::new();
+        for namespace in self.members() {
+            for shard in self.server().shards() {
+                let sessions = shard.lock().select(namespace.number, select);
+                let joined = sessions.iter();
+                sockets.extend(joined.filter_map(|session| session.socket_in(&namespace)));
+            }
+        }
+        sockets
+    }
+
+    pub(crate) fn disconnect_of(&self, select: &Select, closes: bool) {
+        self.publish(select, |nsp| Message::Disconnect {
+            nsp,
+            of: select.into(),
+            closes,
+        });
+        for socket in self.sockets_of(select) {
+            match closes {
+                true => socket.close(),
+                false => socket.disconnect(),
+            }
+        }
+    }
+
+    pub(crate) fn join_of(&self, select: &Select, room: &str) {
+        let publish = || {
+            self.publish(select, |nsp| Message::Join {
+                nsp,
+                of: select.into(),
+                room: room.to_owned(),
+            });
+        };
+        let shards = self.server().shards();
+        match self.namespace().children() {
+            None => self.namespace().join_room(shards, select, room, publish),
+            Some(children) => {
+                for namespace in children {
+                    namespace.join_room(shards, select, room, || ());
+                }
+                publish();
+            }
+        }
+    }
+
+    pub(crate) fn leave_of(&self, select: &Select, room: &str) {
+        let publish = || {
+            self.publish(select, |nsp| Message::Leave {
+                nsp,
+                of: select.into(),
+                room: room.to_owned(),
+            });
+        };
+        let shards = self.server().shards();
+        match self.namespace().children() {
+            None => self.namespace().leave_room(shards, select, room, publish),
+            Some(children) => {
+                for namespace in children {
+                    namespace.leave_room(shards, select, room, || ());
+                }
+                publish();
+            }
+        }
+    }
+}
+
+/// A question to sockets of one namespace or several, on one node or several.
+pub(crate) struct Questions {
+    pub(crate) local: Vec<Asking>,
+    pub(crate) remote: Option<crate::cluster::Asking>,
+}
+
+/// Has handlers told of what sockets have been sent.
+fn tell_of_sent(namespace: &Namespace, to: &[Arc<Session>], event: &str, args: &RawArgs) {
+    if to.is_empty() {
+        return;
+    }
+    let sent = Sent {
+        event: event.into(),
+        args: Arc::new(args.clone()),
+    };
+    for session in to {
+        if let Some(socket) = session.socket_in(namespace) {
+            session.push_sent(&socket, sent.clone());
+        }
+    }
+}
+
+/// Arguments that may have to be encoded more than once.
+pub(crate) fn written(event: &str, args: impl IntoArgs) -> Result<RawArgs, EmitError> {
+    RawArgs::written(args).map_err(|source| EmitError::Args {
+        event: event.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,118 @@
+//! Listeners that come and go, and those of all that goes out.
+
+use std::time::Duration;
+
+use fanfare::{Ack, Socket};
+
+use crate::{notes::notes, server::Server};
+
+#[tokio::test]
+async fn a_listener_of_one_event_hears_each_sockets_first() {
+    let server = Server::start().await;
+    let (pen, mut heard) = notes();
+    let every = pen.clone();
+    server.io.once("e", move |_: Socket, n: u8| {
+        pen.note(format!("once {n}"));
+        async {}
+    });
+    server.io.on("e", move |_: Socket, n: u8, ack: Ack| {
+        every.note(format!("every {n}"));
+        async move { ack.send(n) }
+    });
+    for _ in 0..2 {
+        let mut client = server.client().await;
+        for n in 1..=2 {
+            client.send(&format!(r#"42{n}["e",{n}]"#)).await;
+            client.expect(&format!("43{n}[{n}]")).await;
+        }
+        heard.expect(&["once 1", "every 1", "every 2"]).await;
+    }
+}
+
+#[tokio::test]
+async fn an_event_without_listeners_goes_unheard() {
+    let server = Server::start().await;
+    let (pen, mut heard) = notes();
+    for event in ["off", "on"] {
+        let pen = pen.clone();
+        server.io.on(event, move |_: Socket| {
+            pen.note(event);
+            async {}
+        });
+    }
+    server.io.off("off");
+    let mut client = server.client().await;
+    client.send(r#"42["off"]"#).await;
+    client.send(r#"42["on"]"#).await;
+    heard.expect(&["on"]).await;
+}
+
+#[tokio::test]
+async fn a_listener_of_all_that_goes_out_hears_of_each_receiver() {
+    let server = Server::start().await;
+    let (pen, mut heard) = notes();
+    server.io.on_any_outgoing(move |socket, event, args| {
+        pen.note(format!(
+            "{} {event} {}",
+            socket.rooms().join(" "),
+            args.json
+        ));
+        async {}
+    });
+    let (mut ann, mut ben) = (server.client().await, server.client().await);
+    server.io.to(&ann.id).join("ann");
+    server.io.to(&ben.id).join("ben");
+    let sockets = server.io.sockets();
+    let ann_socket = sockets.iter().find(|socket| socket.rooms() == ["ann"]);
+    let ann_socket = ann_socket.expect("she is here");
+
+    ann_socket.emit("own", 1);
+    heard.expect(&["ann own 1"]).await;
+    ann_socket.volatile().emit("now", 2);
+    heard.expect(&["ann now 2"]).await;
+    ann_socket.broadcast().emit("others", 3);
+    heard.expect(&["ben others 3"]).await;
+    server.io.emit("all", ("x", 4));
+    let mut both = [heard.next().await, heard.next().await];
+    both.sort();
+    assert_eq!(both, [r#"ann all ["x",4]"#, r#"ben all ["x",4]"#]);
+    let asked = ann_socket.emit_with_ack::<u8, _>("n?", (), Duration::from_secs(60));
+    heard.expect(&["ann n? null"]).await;
+    for expected in [r#"42["own",1]"#, r#"42["now",2]"#, r#"42["all",["x",4]]"#] {
+        ann.expect(expected).await;
+    }
+    ann.hear().await;
+    ann.send("431[5]").await;
+    ann.send("430[5]").await;
+    assert_eq!(asked.await.unwrap(), 5);
+    // Answers are no events, and nobody is told of what a socket is sent that has left.
+    server
+        .io
+        .on("e", |_: Socket, ack: Ack| async move { ack.send(()) });
+    ben.send(r#"421["e"]"#).await;
+    ann_socket.disconnect();
+    ann_socket.emit("late", 6);
+    server.io.emit("end", ());
+    heard.expect(&["ben end null"]).await;
+    assert!(heard.is_empty());
+}
+
+#[tokio::test]
+async fn a_broadcast_with_acks_is_heard_of_and_a_panic_costs_nobody_anything() {
+    let server = Server::start().await;
+    let (pen, mut heard) = notes();
+    server.io.on_any_outgoing(move |_, event, _| {
+        pen.note(event);
+        async { panic!("on purpose") }
+    });
+    let mut client = server.client().await;
+    let asked = server
+        .io
+        .emit_with_ack::<u8, _>("n?", (), Duration::from_secs(60));
+    heard.expect(&["n?"]).await;
+    client.expect(r#"420["n?",null]"#).await;
+    client.send("430[1]").await;
+    assert_eq!(asked.await.unwrap().len(), 1);
+    server.io.emit("more", ());
+    heard.expect(&["more"]).await;
+}

@@ -75,6 +75,8 @@ pub struct Config {
     pub adapter: Option<Arc<dyn Adapter>>,
     /// What becomes of a namespace of a [family](crate::Io::of_matching) when nobody is in it any more.
     pub empty_namespaces: EmptyNamespaces,
+    /// The form of Socket.IO's packets, which clients must have too.
+    pub parser: Parser,
     /// The official client's files, served beside Engine.IO; `None` serves none.
     pub client: Option<ClientBundle>,
     /// What happens to a client that reads too slowly.
@@ -110,6 +112,7 @@ impl Default for Config {
             allow_eio3: false,
             recovery: None,
             adapter: None,
+            parser: Parser::Json,
             empty_namespaces: EmptyNamespaces::Stay,
             client: None,
             slow_reader: SlowReader::Disconnect,
@@ -286,6 +289,18 @@ pub enum SameSite {
     Lax,
     /// Those of every page. Browsers take it with [`Cookie::secure`] only.
     None,
+}
+
+/// The form of Socket.IO's packets.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Parser {
+    /// JSON text, and binary messages behind it: what every client speaks.
+    #[default]
+    Json,
+    /// MessagePack: a packet is one binary message, binary values included. For clients with the parser
+    /// [`socket.io-msgpack-parser`](https://www.npmjs.com/package/socket.io-msgpack-parser), version 3; `undefined` is
+    /// `null` to handlers, and a date is its ISO 8601 text.
+    MessagePack,
 }
 
 /// What becomes of a namespace that clients have had made when nobody is in it any more.

@@ -2,14 +2,16 @@
 
 use std::cell::RefCell;
 
+use bytes::Bytes;
 use fanfare_proto::{
     engineio,
-    socketio::{self, AckId, Nsp},
+    socketio::{self, AckId, Nsp, msgpack},
     websocket::{Frames, OpCode, encode_frame},
 };
 
 use crate::{
     args::{ArgsError, IntoArgs},
+    config::{Config, Parser},
     emitted::EmitError,
     recovery::{OFFSET_CHARS, Trailer},
 };
@@ -20,28 +22,35 @@ use crate::{
 ///
 /// [`EmitError`] if clients would not understand or accept it.
 pub(crate) fn event(
+    config: &Config,
     nsp: &Nsp,
     id: Option<AckId>,
     trailer: Trailer,
     event: &str,
     args: impl IntoArgs,
-    max_bytes: usize,
 ) -> Result<Vec<u8>, EmitError> {
     if socketio::is_reserved(event) {
         return Err(EmitError::Reserved(event.to_owned()));
     }
-    let frames = encode(args, trailer, |packet, json, attachments| {
-        socketio::encode_event(packet, nsp, id, event, json, attachments);
-    })
-    .map_err(|source| EmitError::Args {
+    let encoded = match config.parser {
+        Parser::Json => encode(args, trailer, |packet, json, attachments| {
+            socketio::encode_event(packet, nsp, id, event, json, attachments.len());
+            Ok(Wire::Text(attachments))
+        }),
+        Parser::MessagePack => encode(args, trailer, |packet, json, attachments| {
+            msgpack::encode_event(packet, nsp, id, event, json, &attachments)?;
+            Ok(Wire::Binary)
+        }),
+    };
+    let frames = encoded.map_err(|source| EmitError::Args {
         event: event.to_owned(),
         source,
     })?;
-    match frames.len() {
-        bytes if max_bytes < bytes => Err(EmitError::TooLarge {
+    match (frames.len(), config.limits.proto.max_payload_bytes) {
+        (bytes, max) if max < bytes => Err(EmitError::TooLarge {
             event: event.to_owned(),
             bytes,
-            max: max_bytes,
+            max,
         }),
         _ => Ok(frames),
     }
@@ -52,17 +61,39 @@ pub(crate) fn event(
 /// # Errors
 ///
 /// If the arguments can't be written as JSON.
-pub(crate) fn ack(nsp: &Nsp, id: AckId, args: impl IntoArgs) -> Result<Vec<u8>, ArgsError> {
-    encode(args, Trailer::None, |packet, json, attachments| {
-        socketio::encode_ack(packet, nsp, id, json, attachments);
-    })
+pub(crate) fn ack(
+    parser: Parser,
+    nsp: &Nsp,
+    id: AckId,
+    args: impl IntoArgs,
+) -> Result<Vec<u8>, ArgsError> {
+    match parser {
+        Parser::Json => encode(args, Trailer::None, |packet, json, attachments| {
+            socketio::encode_ack(packet, nsp, id, json, attachments.len());
+            Ok(Wire::Text(attachments))
+        }),
+        Parser::MessagePack => encode(args, Trailer::None, |packet, json, attachments| {
+            msgpack::encode_ack(packet, nsp, id, json, &attachments)?;
+            Ok(Wire::Binary)
+        }),
+    }
 }
 
 /// Any other Socket.IO packet.
-pub(crate) fn packet(packet: &socketio::Packet) -> Vec<u8> {
-    let mut text = Vec::new();
-    packet.encode(&mut text);
-    message(&text)
+pub(crate) fn packet(parser: Parser, packet: &socketio::Packet) -> Vec<u8> {
+    let mut out = Vec::new();
+    match parser {
+        Parser::Json => {
+            packet.encode(&mut out);
+            message(&out)
+        }
+        Parser::MessagePack => {
+            msgpack::encode(&mut out, packet).expect("what the server says itself is JSON");
+            let mut frame = Vec::with_capacity(out.len() + FRAME_BYTES);
+            encode_frame(&mut frame, OpCode::Binary, &[&out]);
+            frame
+        }
+    }
 }
 
 /// A text message of the layer above Engine.IO.
@@ -108,17 +139,33 @@ pub(crate) fn close() -> Vec<u8> {
     out
 }
 
-/// Where an event with a [place](Trailer::Place) has it: at the end of its text, within a string.
+/// Where an event with a [place](Trailer::Place) has it: at the end of its packet, within a string.
 pub(crate) fn offset_at(frames: &[u8]) -> usize {
-    let text = Frames::new(frames).next().map_or(&[][..], |(_, text)| text);
-    let header = text.as_ptr() as usize - frames.as_ptr() as usize;
-    header + text.len() - OFFSET_CHARS - r#""]"#.len()
+    let first = Frames::new(frames).next();
+    let (opcode, packet) = first.unwrap_or((OpCode::Text, &[]));
+    let header = packet.as_ptr() as usize - frames.as_ptr() as usize;
+    let behind = match opcode {
+        // In MessagePack nothing ends a string, nor an array.
+        OpCode::Binary => 0,
+        OpCode::Text | OpCode::Continuation | OpCode::Close | OpCode::Ping | OpCode::Pong => {
+            r#""]"#.len()
+        }
+    };
+    header + packet.len() - OFFSET_CHARS - behind
+}
+
+/// What a packet is sent as.
+enum Wire {
+    /// A text message, and the attachments behind it.
+    Text(Vec<Bytes>),
+    /// A binary message that has everything.
+    Binary,
 }
 
 fn encode(
     args: impl IntoArgs,
     trailer: Trailer,
-    encode_packet: impl FnOnce(&mut Vec<u8>, &str, usize),
+    encode_packet: impl FnOnce(&mut Vec<u8>, &str, Vec<Bytes>) -> serde_json::Result<Wire>,
 ) -> Result<Vec<u8>, ArgsError> {
     let mut attachments = Vec::new();
     // Taken, not borrowed: a user's Serialize may emit something itself.
@@ -139,16 +186,24 @@ fn encode(
     }
     let text =
         std::str::from_utf8(&json).expect("serde_json writes UTF-8, and raw arguments are text");
-    encode_packet(&mut packet, text, attachments.len());
-    let binary_bytes: usize = attachments
-        .iter()
-        .map(|data| data.len() + FRAME_BYTES)
-        .sum();
-    let mut frames = Vec::with_capacity(packet.len() + FRAME_BYTES + binary_bytes);
-    encode_frame(&mut frames, OpCode::Text, &[MESSAGE, &packet]);
-    for data in &attachments {
-        encode_frame(&mut frames, OpCode::Binary, &[data]);
-    }
+    let wire = encode_packet(&mut packet, text, attachments).map_err(ArgsError::from_json)?;
+    let frames = match wire {
+        Wire::Text(attachments) => {
+            let with_header = |data: &Bytes| data.len() + FRAME_BYTES;
+            let binary_bytes: usize = attachments.iter().map(with_header).sum();
+            let mut frames = Vec::with_capacity(packet.len() + FRAME_BYTES + binary_bytes);
+            encode_frame(&mut frames, OpCode::Text, &[MESSAGE, &packet]);
+            for data in &attachments {
+                encode_frame(&mut frames, OpCode::Binary, &[data]);
+            }
+            frames
+        }
+        Wire::Binary => {
+            let mut frames = Vec::with_capacity(packet.len() + FRAME_BYTES);
+            encode_frame(&mut frames, OpCode::Binary, &[&packet]);
+            frames
+        }
+    };
     for scratch in [&mut json, &mut packet] {
         scratch.clear();
         scratch.shrink_to(SCRATCH_BYTES);

@@ -512,9 +512,9 @@ impl Io {
         T: Serialize,
         F: Fn(Count) -> T + Send + Sync + 'static,
     {
-        let (max_bytes, name) = (self.max_payload_bytes(), event.to_owned());
+        let (config, name) = (self.server.config.clone(), event.to_owned());
         let encode: Encode = Arc::new(move |nsp, trailer, count| {
-            frame::event(nsp, None, trailer, &name, shown(count), max_bytes)
+            frame::event(&config, nsp, None, trailer, &name, shown(count))
         });
         for namespace in self.and_children() {
             let latest = self.server.latest_key(namespace.number, event);

@@ -80,7 +80,8 @@ pub use crate::{
         SocketState, Targets, Worth,
     },
     config::{
-        Config, Cookie, Cors, EmptyNamespaces, Limits, Origins, SameSite, SlowReader, Transports,
+        Config, Cookie, Cors, EmptyNamespaces, Limits, Origins, Parser, SameSite, SlowReader,
+        Transports,
     },
     emitted::{EmitError, Emitted, Report},
     handler::{BoxFuture, EventHandler},

@@ -38,10 +38,6 @@ impl Io {
         iter::once(namespace.clone()).chain(children)
     }
 
-    pub(crate) fn max_payload_bytes(&self) -> usize {
-        self.config().limits.proto.max_payload_bytes
-    }
-
     /// Whether other nodes have to be told.
     fn is_published(&self, select: &Select) -> bool {
         !select.is_local && self.server().cluster.adapter.is_some()
@@ -135,14 +131,14 @@ impl Io {
         worth: Worth,
         publish: impl FnOnce(),
     ) -> Result<Emitted, EmitError> {
-        let (server, max_bytes) = (self.server(), self.max_payload_bytes());
+        let server = self.server();
         let keep = match worth {
             Worth::Event => Keep::Event,
             Worth::Latest => Keep::Latest(server.latest_key(namespace.number, event)),
             Worth::Volatile => Keep::Nothing,
         };
         let trailer = namespace.trailer(keep);
-        let mut frames = frame::event(&namespace.nsp, None, trailer, event, args, max_bytes)?;
+        let mut frames = frame::event(&server.config, &namespace.nsp, None, trailer, event, args)?;
         Ok(namespace.broadcast(server.shards(), &mut frames, trailer, select, keep, publish))
     }
 
@@ -215,9 +211,8 @@ impl Io {
         to: Hearer,
         publish: &mut dyn FnMut(),
     ) -> Result<OpenRound, BroadcastAckError<T>> {
-        let (id, max_bytes) = (namespace.next_ack_id(), self.max_payload_bytes());
-        let nsp = &namespace.nsp;
-        let frames = frame::event(nsp, Some(id), Trailer::None, event, args, max_bytes)?;
+        let (config, id, nsp) = (self.config(), namespace.next_ack_id(), &namespace.nsp);
+        let frames = frame::event(config, nsp, Some(id), Trailer::None, event, args)?;
         let max = self.config().limits.max_pending_acks;
         let mut receivers = Vec::new();
         let witness = || {

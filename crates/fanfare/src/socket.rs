@@ -310,7 +310,8 @@ impl Socket {
     }
 
     pub(crate) fn send_ack(&self, id: AckId, args: impl IntoArgs) {
-        match frame::ack(&self.0.namespace.nsp, id, args) {
+        let parser = self.0.session.server.config.parser;
+        match frame::ack(parser, &self.0.namespace.nsp, id, args) {
             Ok(frame) => self.send_frames(&frame, Keep::Event),
             Err(error) => tracing::error!(%error, "an answer was not sent"),
         }
@@ -329,20 +330,19 @@ impl Socket {
         args: impl IntoArgs,
         keep: Keep,
     ) -> Result<(), EmitError> {
-        let max = self.0.session.server.config.limits.proto.max_payload_bytes;
-        let namespace = &self.0.namespace;
+        let (config, namespace) = (&self.0.session.server.config, &self.0.namespace);
         let trailer = match id {
             // Its answer is the last argument to its client.
             Some(_) => Trailer::None,
             None => namespace.trailer(keep),
         };
         if !namespace.tells_of_sent() {
-            let frames = frame::event(&namespace.nsp, id, trailer, event, args, max)?;
+            let frames = frame::event(config, &namespace.nsp, id, trailer, event, args)?;
             self.send_behind(frames, trailer, keep);
             return Ok(());
         }
         let args = written(event, args)?;
-        let frames = frame::event(&namespace.nsp, id, trailer, event, &args, max)?;
+        let frames = frame::event(config, &namespace.nsp, id, trailer, event, &args)?;
         self.send_behind(frames, trailer, keep);
         let sent = Sent {
             event: event.into(),

@@ -241,7 +241,7 @@ fn owned(data: &str) -> Option<String> {
 }
 
 /// The event's name, and the text of its arguments.
-fn decode_event<'a>(
+pub(super) fn decode_event<'a>(
     data: &'a str,
     limits: &Limits,
 ) -> Result<(Option<String>, &'a str), Violation> {

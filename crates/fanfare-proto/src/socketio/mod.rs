@@ -7,6 +7,7 @@
 mod attachments;
 mod codec;
 mod json;
+pub mod msgpack;
 mod namespace;
 mod packet;
 mod placeholders;

@@ -52,6 +52,18 @@ pub enum Violation {
     /// A placeholder whose `num` names none of the packet's attachments.
     #[error("placeholder of no attachment")]
     IllegalPlaceholder,
+    /// A message that is no packet in MessagePack, or nests deeper than 127 values.
+    #[error("packet is not MessagePack")]
+    InvalidMessagePack,
+    /// A packet in MessagePack whose namespace is no valid name.
+    #[error("namespace is none")]
+    IllegalNsp,
+    /// A packet in MessagePack whose ack id is no integer from 0.
+    #[error("ack id is no integer from 0")]
+    IllegalAckId,
+    /// A text message where packets are MessagePack.
+    #[error("text where MessagePack is spoken")]
+    TextForMessagePack,
     /// A text message while attachments were outstanding.
     #[error("text while attachments are outstanding")]
     TextAmidAttachments,
@@ -93,6 +105,10 @@ impl Violation {
             | Self::ReservedEventName
             | Self::EventNameTooLong
             | Self::IllegalPlaceholder
+            | Self::InvalidMessagePack
+            | Self::IllegalNsp
+            | Self::IllegalAckId
+            | Self::TextForMessagePack
             | Self::TextAmidAttachments
             | Self::UnexpectedAttachment => false,
         }

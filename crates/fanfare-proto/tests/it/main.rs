@@ -1,6 +1,7 @@
 //! Tests through the public interface.
 
 mod engineio;
+mod msgpack;
 mod pair;
 mod purity;
 mod socketio;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fanfare_proto::socketio::Nsp;
 use tracing::{debug, error};
 
-use super::{Entry, Session, Step, packets::unknown_namespace};
+use super::{Entry, Session, Step};
 use crate::{
     admission::{Handshake, Refusal},
     inbox::{self, Place, caught},
@@ -24,7 +24,7 @@ impl Session {
                 // It may have been made meanwhile.
                 None => match session.server.namespaces.get(&nsp) {
                     Some(namespace) => Ok(namespace),
-                    None => return session.end_choosing(&nsp, unknown_namespace(&nsp)),
+                    None => return session.end_choosing(&nsp, session.unknown_namespace(&nsp)),
                 },
             };
             match chosen {

@@ -220,7 +220,7 @@ impl Session {
             }
         };
         let nsp = nsp.clone();
-        frame::packet(&socketio::Packet::Connect { nsp, data })
+        self.packet(&socketio::Packet::Connect { nsp, data })
     }
 
     /// Tells the client that it may not join, and why.
@@ -230,7 +230,12 @@ impl Session {
             Revision::V4 => refusal.to_json(),
         });
         let nsp = nsp.clone();
-        frame::packet(&socketio::Packet::ConnectError { nsp, data })
+        self.packet(&socketio::Packet::ConnectError { nsp, data })
+    }
+
+    /// A packet as the session's parser has it.
+    pub(super) fn packet(&self, packet: &socketio::Packet) -> Vec<u8> {
+        frame::packet(self.server.config.parser, packet)
     }
 
     pub(super) fn end_joining(&self) {
@@ -258,7 +263,7 @@ impl Session {
                     nsp: socket.namespace().nsp.clone(),
                 };
                 state.entries.swap_remove(at);
-                steps.push(Step::Send(frame::packet(&packet)));
+                steps.push(Step::Send(self.packet(&packet)));
                 leave(socket.clone(), reason, steps);
             }
         });
@@ -278,7 +283,7 @@ impl Session {
                     let packet = socketio::Packet::Disconnect {
                         nsp: socket.namespace().nsp.clone(),
                     };
-                    steps.push(Step::Send(frame::packet(&packet)));
+                    steps.push(Step::Send(self.packet(&packet)));
                     leave(socket, DisconnectReason::ServerNamespaceDisconnect, steps);
                 }
             }

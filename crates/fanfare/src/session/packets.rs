@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use fanfare_proto::{
     engineio::{self, Query, Revision},
-    socketio::{self, Assembled, Nsp},
+    socketio::{self, Assembled, Nsp, msgpack},
 };
 use tracing::{debug, trace};
 
 use super::{Entry, Session, State, Step, Steps, membership::leave};
 use crate::{
-    admission::Refusal, args::RawArgs, clock, frame, inbox::Item, reason::DisconnectReason,
+    admission::Refusal, args::RawArgs, clock, config::Parser, inbox::Item, reason::DisconnectReason,
 };
 
 impl Session {
@@ -20,9 +20,16 @@ impl Session {
         message: engineio::Message,
         steps: &mut Steps,
     ) {
-        let assembled = match message {
-            engineio::Message::Text(text) => state.assembly.handle_text(&text),
-            engineio::Message::Binary(data) => state.assembly.handle_binary(data),
+        let config = &self.server.config;
+        let assembled = match (config.parser, message) {
+            (Parser::Json, engineio::Message::Text(text)) => state.assembly.handle_text(&text),
+            (Parser::Json, engineio::Message::Binary(data)) => state.assembly.handle_binary(data),
+            (Parser::MessagePack, engineio::Message::Binary(data)) => {
+                msgpack::decode(&data, &config.limits.proto).map(Some)
+            }
+            (Parser::MessagePack, engineio::Message::Text(_)) => {
+                Err(socketio::Violation::TextForMessagePack)
+            }
         };
         let handled = match assembled {
             Ok(None) => Ok(()),
@@ -154,9 +161,16 @@ impl Session {
                 state.entries.push(Entry::Choosing(nsp.clone()));
                 steps.push(Step::Choose(nsp.clone(), auth));
             }
-            None => steps.push(Step::Send(unknown_namespace(nsp))),
+            None => steps.push(Step::Send(self.unknown_namespace(nsp))),
         }
         Ok(())
+    }
+
+    /// Tells the client that there is no such namespace. The same in both protocols.
+    pub(super) fn unknown_namespace(&self, nsp: &Nsp) -> Vec<u8> {
+        let data = Some(Refusal::new("Invalid namespace").to_json());
+        let nsp = nsp.clone();
+        self.packet(&socketio::Packet::ConnectError { nsp, data })
     }
 }
 
@@ -171,11 +185,4 @@ fn split_query(nsp: &Nsp) -> (Nsp, Option<String>) {
     // What is before the mark was part of a valid name.
     let nsp = Nsp::parse(name).unwrap_or_else(|_| nsp.clone());
     (nsp, Some(auth.to_string()))
-}
-
-/// The same in both protocols.
-pub(super) fn unknown_namespace(nsp: &Nsp) -> Vec<u8> {
-    let data = Some(Refusal::new("Invalid namespace").to_json());
-    let nsp = nsp.clone();
-    frame::packet(&socketio::Packet::ConnectError { nsp, data })
 }

@@ -20,6 +20,7 @@ mod listeners;
 mod memory;
 mod middleware;
 mod mounted;
+mod msgpack;
 mod namespaces;
 mod older;
 mod order;

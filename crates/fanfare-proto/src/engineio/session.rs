@@ -151,14 +151,18 @@ impl Session {
 
     /// A `POST` arrived; its packets follow, then [`handle_post_end`](Self::handle_post_end).
     ///
-    /// Deadlines are not judged: a client that posts is not silent, and the pong may be in there.
+    /// Deadlines are not judged: a client that posts is not silent, and the pong may be in there. In protocol 3
+    /// they are, as of a `GET`: a ping that comes at its very deadline is too late.
     ///
     /// # Errors
     ///
     /// [`UnknownSid`](Violation::UnknownSid) once closed, [`TransportMismatch`](Violation::TransportMismatch)
     /// on WebSocket, [`ConcurrentPost`](Violation::ConcurrentPost) while another is read, which also ends
     /// the session.
-    pub fn handle_post(&mut self, _now: Instant) -> Result<(), Violation> {
+    pub fn handle_post(&mut self, now: Instant) -> Result<(), Violation> {
+        if matches!(&self.state, State::Polling { heartbeat, .. } if heartbeat.is_listening()) {
+            self.handle_timeout(now);
+        }
         match &mut self.state {
             State::Polling {
                 post: post @ Post::None,

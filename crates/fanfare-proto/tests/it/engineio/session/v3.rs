@@ -1,6 +1,6 @@
 //! Sessions of protocol 3: the client pings.
 
-use fanfare_proto::engineio::{Revision, Transport, Via};
+use fanfare_proto::engineio::{Revision, Transport, Via, Violation};
 
 use super::Fixture;
 
@@ -37,6 +37,19 @@ fn the_get_of_a_silent_client_is_answered() {
     f.park();
     f.fires_at(500);
     f.check("poll 1, closed: ping timeout");
+}
+
+#[test]
+fn a_post_at_the_very_deadline_is_too_late_whatever_our_timer_does() {
+    let mut f = Fixture::speaking(Revision::V3, Transport::Polling);
+    f.at(499);
+    assert_eq!(f.session.handle_post(f.now), Ok(()));
+    f.receives(Via::Polling, "2");
+    f.session.handle_post_end();
+    f.check("send 3");
+    f.at(999);
+    assert_eq!(f.session.handle_post(f.now), Err(Violation::UnknownSid));
+    f.check("closed: ping timeout");
 }
 
 #[test]

@@ -11,6 +11,8 @@ use crate::http::{Http, Request, Response};
 pub struct Polling {
     address: SocketAddr,
     path: String,
+    /// What each request's query begins with: the protocol's revision.
+    revision: &'static str,
     sid: String,
     /// The JSON of the open packet.
     pub open: String,
@@ -32,20 +34,22 @@ impl Polling {
     ///
     /// If the server opens none.
     pub async fn open_with(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Self {
-        let mut request = Request::get(format!("{path}?EIO=4&transport=polling"));
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        let response = Http::once(address, &request).await;
-        assert_eq!(response.status, 200, "{response:?}");
-        let text = response.text();
-        let open = text.strip_prefix('0').expect("an open packet").to_owned();
-        Self {
-            address,
-            path: path.to_owned(),
-            sid: sid_of(&open),
-            open,
-        }
+        let text = Self::ask_to_open(address, path, "EIO=4", headers).await;
+        let open = text.strip_prefix('0').expect("an open packet");
+        Self::opened(address, path, "EIO=4", open)
+    }
+
+    /// Opens a session of Engine.IO 3, with `revision` in the query of each request: `EIO=3` or `EIO=3&b64=1`.
+    ///
+    /// # Panics
+    ///
+    /// If the server opens none, or its payload is more than the open packet.
+    pub async fn open_older(address: SocketAddr, path: &str, revision: &'static str) -> Self {
+        let text = Self::ask_to_open(address, path, revision, &[]).await;
+        let (length, packet) = text.split_once(':').expect("a length");
+        assert_eq!(length.parse(), Ok(packet.encode_utf16().count()), "{text}");
+        let open = packet.strip_prefix('0').expect("an open packet");
+        Self::opened(address, path, revision, open)
     }
 
     /// The session's id.
@@ -55,12 +59,12 @@ impl Polling {
 
     /// The target of the session's requests.
     pub fn target(&self) -> String {
-        format!("{}?EIO=4&transport=polling&sid={}", self.path, self.sid)
+        self.target_of("polling")
     }
 
     /// The target of the WebSocket that takes the session over.
     pub fn upgrade_target(&self) -> String {
-        format!("{}?EIO=4&transport=websocket&sid={}", self.path, self.sid)
+        self.target_of("websocket")
     }
 
     /// Sends a `GET` and waits for its answer.
@@ -119,6 +123,42 @@ impl Polling {
         let answer = self.receive().await;
         let first = answer.split('\u{1e}').next().unwrap_or_default();
         sid_of(first.strip_prefix("40").expect("a CONNECT packet"))
+    }
+
+    fn target_of(&self, transport: &str) -> String {
+        let Self {
+            path,
+            revision,
+            sid,
+            ..
+        } = self;
+        format!("{path}?{revision}&transport={transport}&sid={sid}")
+    }
+
+    /// What the server answers a first request.
+    async fn ask_to_open(
+        address: SocketAddr,
+        path: &str,
+        revision: &str,
+        headers: &[(&str, &str)],
+    ) -> String {
+        let mut request = Request::get(format!("{path}?{revision}&transport=polling"));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let response = Http::once(address, &request).await;
+        assert_eq!(response.status, 200, "{response:?}");
+        response.text().to_owned()
+    }
+
+    fn opened(address: SocketAddr, path: &str, revision: &'static str, open: &str) -> Self {
+        Self {
+            address,
+            path: path.to_owned(),
+            revision,
+            sid: sid_of(open),
+            open: open.to_owned(),
+        }
     }
 }
 

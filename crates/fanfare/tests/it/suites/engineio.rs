@@ -3,7 +3,10 @@
 use fanfare_testkit::{Heard, WebSocket};
 use tokio::time::{Duration, sleep};
 
-use super::{check, engineio, transport};
+use super::{
+    check, engineio,
+    transport::{self, check_echo_on},
+};
 use crate::server::Server;
 
 #[tokio::test]
@@ -195,9 +198,4 @@ async fn check_echo(server: &Server, payload: &str) {
     let polling = server.polling().await;
     polling.send(payload).await;
     assert_eq!(polling.receive().await, payload);
-}
-
-async fn check_echo_on(websocket: &mut WebSocket) {
-    websocket.send("4hello").await;
-    assert_eq!(websocket.text().await, "4hello");
 }

@@ -1,6 +1,7 @@
 //! The cases of the public protocol test suites, as tests of our own, with those suites' settings.
 
 mod engineio;
+mod engineio3;
 mod socketio;
 mod transport;
 
@@ -17,6 +18,18 @@ async fn engineio() -> Server {
         ping_interval: PING_INTERVAL,
         ping_timeout: PING_TIMEOUT,
         origins: Origins::Any,
+        ..server::echo()
+    })
+    .await
+}
+
+/// Engine.IO's server, for clients of protocol 3 too.
+async fn engineio3() -> Server {
+    Server::with(Config {
+        ping_interval: PING_INTERVAL,
+        ping_timeout: PING_TIMEOUT,
+        origins: Origins::Any,
+        allow_eio3: true,
         ..server::echo()
     })
     .await

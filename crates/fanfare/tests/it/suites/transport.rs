@@ -113,7 +113,7 @@ pub(super) async fn upgrade(server: &Server) -> (Polling, WebSocket) {
 }
 
 #[track_caller]
-fn check_open(open: &str, upgrades: &[&str]) {
+pub(super) fn check_open(open: &str, upgrades: &[&str]) {
     let open: serde_json::Value = serde_json::from_str(open).expect("the open packet is JSON");
     let expected = json!({
         "sid": open["sid"].as_str().expect("a sid"),
@@ -125,15 +125,20 @@ fn check_open(open: &str, upgrades: &[&str]) {
     assert_eq!(open, expected);
 }
 
-async fn check_refused(server: &Server, method: &str, query: &str) {
+pub(super) async fn check_refused(server: &Server, method: &str, query: &str) {
     let request = Request::of(method, format!("{}?{query}", server.path()));
     let answer = Http::once(server.address, &request).await;
     assert_eq!(answer.status, 400, "{method} {query}");
 }
 
-async fn check_closes(server: &Server, query: &str) {
+pub(super) async fn check_closes(server: &Server, query: &str) {
     let request = upgrade_request(&format!("{}?{query}", server.path()));
     let mut http = Http::connect(server.address).await;
     assert_eq!(http.ask(&request).await.status, 400, "{query}");
     assert_eq!(http.receive_end().await, b"", "{query}");
+}
+
+pub(super) async fn check_echo_on(websocket: &mut WebSocket) {
+    websocket.send("4hello").await;
+    assert_eq!(websocket.text().await, "4hello");
 }

@@ -19,6 +19,10 @@ pub enum DisconnectReason {
     ParseError,
     /// The client broke the Socket.IO protocol, or the application closed the connection.
     ForcedClose,
+    /// The client broke the protocol by a packet that was only out of order, such as a second CONNECT, and no
+    /// request of its polling was pending to be told. If one was, or on WebSocket, this is
+    /// [`ForcedClose`](Self::ForcedClose).
+    ForcedServerClose,
     /// The server is shutting down.
     ServerShuttingDown,
     /// The client left this namespace.
@@ -38,6 +42,7 @@ impl DisconnectReason {
             | Self::TransportError
             | Self::PingTimeout
             | Self::ForcedClose
+            | Self::ForcedServerClose
             | Self::ServerShuttingDown
             | Self::SlowReader => true,
             Self::ParseError
@@ -54,6 +59,7 @@ impl DisconnectReason {
             Self::PingTimeout => "ping timeout",
             Self::ParseError => "parse error",
             Self::ForcedClose => "forced close",
+            Self::ForcedServerClose => "forced server close",
             Self::ServerShuttingDown => "server shutting down",
             Self::ClientNamespaceDisconnect => "client namespace disconnect",
             Self::ServerNamespaceDisconnect => "server namespace disconnect",

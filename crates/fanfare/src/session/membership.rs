@@ -300,6 +300,7 @@ impl Session {
             DisconnectReason::PingTimeout => CloseReason::PingTimeout,
             DisconnectReason::ParseError => CloseReason::ParseError,
             DisconnectReason::ForcedClose
+            | DisconnectReason::ForcedServerClose
             | DisconnectReason::ClientNamespaceDisconnect
             | DisconnectReason::ServerNamespaceDisconnect
             | DisconnectReason::SlowReader => CloseReason::ForcedClose,

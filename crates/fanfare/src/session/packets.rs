@@ -38,8 +38,8 @@ impl Session {
         };
         if let Err(violation) = handled {
             debug!(sid = ?self.sid, %violation, "a client broke the protocol");
-            state.leave_all(DisconnectReason::ForcedClose, steps);
             state.machine.close(clock::now());
+            state.leave_all(reason_of(violation, &state.machine), steps);
         }
     }
 
@@ -171,6 +171,16 @@ impl Session {
         let data = Some(Refusal::new("Invalid namespace").to_json());
         let nsp = nsp.clone();
         self.packet(&socketio::Packet::ConnectError { nsp, data })
+    }
+}
+
+/// The reference's reason for those whose session was just told to close: another one if the packet was only out of
+/// order, and a request has yet to take the news.
+fn reason_of(violation: socketio::Violation, machine: &engineio::Session) -> DisconnectReason {
+    let waits_for_a_poll = machine.poll_timeout().is_some();
+    match violation.is_of_state() && waits_for_a_poll {
+        true => DisconnectReason::ForcedServerClose,
+        false => DisconnectReason::ForcedClose,
     }
 }
 

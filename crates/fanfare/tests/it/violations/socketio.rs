@@ -245,6 +245,35 @@ async fn on_polling_the_end_is_told_to_the_pending_get() {
 }
 
 #[tokio::test]
+async fn on_polling_who_was_out_of_order_is_told_apart_if_no_get_is_pending() {
+    punctual(|| async {
+        for packet in OUT_OF_ORDER.iter().chain(&[r#"44{"message":"x"}"#]) {
+            for (has_get, reason) in [
+                (false, DisconnectReason::ForcedServerClose),
+                (true, DisconnectReason::ForcedClose),
+            ] {
+                let (server, mut reasons) = watched().await;
+                let polling = server.polling().await;
+                polling.join().await;
+                let get = match has_get {
+                    true => Some(polling.park().await),
+                    false => None,
+                };
+                polling.send(packet).await;
+                let heard = within("the disconnect handler", reasons.recv()).await;
+                assert_eq!(heard, Some(reason), "{packet}");
+                assert_eq!(server.io.count().sockets, 0);
+                match get {
+                    Some(mut get) => assert_eq!(get.receive().await.text(), "1"),
+                    None => assert_eq!(polling.receive().await, "6\u{1e}1"),
+                }
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn on_polling_the_end_is_told_to_the_next_get_and_what_is_sent_meanwhile_is_ignored() {
     let server = Server::start().await;
     let polling = server.polling().await;
@@ -264,6 +293,13 @@ enum Say {
 }
 
 async fn joined() -> (Server, Client, mpsc::UnboundedReceiver<DisconnectReason>) {
+    let (server, reasons) = watched().await;
+    let client = server.client().await;
+    (server, client, reasons)
+}
+
+/// A server that echoes, and tells why its sockets leave.
+async fn watched() -> (Server, mpsc::UnboundedReceiver<DisconnectReason>) {
     let server = Server::start().await;
     let (left, reasons) = mpsc::unbounded_channel();
     server.io.on_disconnect(move |_, _, reason| {
@@ -276,6 +312,5 @@ async fn joined() -> (Server, Client, mpsc::UnboundedReceiver<DisconnectReason>)
         .on("echo", |socket: Socket, args: RawArgs| async move {
             socket.emit("echo", args);
         });
-    let client = server.client().await;
-    (server, client, reasons)
+    (server, reasons)
 }

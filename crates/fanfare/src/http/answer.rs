@@ -26,6 +26,16 @@ pub(super) fn mark(answer: &mut Ours, coding: Coding) {
         .insert(header::CONTENT_ENCODING, coding);
 }
 
+/// Keeps old browsers of Microsoft's from taking an answer's text for an attack, as the reference does.
+pub(super) fn suit_old_browsers(answer: &mut Ours, request: &HeaderMap) {
+    let agent = request.get(header::USER_AGENT);
+    let agent = agent.and_then(|agent| agent.to_str().ok());
+    if agent.is_some_and(|agent| agent.contains(";MSIE") || agent.contains("Trident/")) {
+        let off = HeaderValue::from_static("0");
+        answer.headers_mut().insert(header::X_XSS_PROTECTION, off);
+    }
+}
+
 pub(super) fn ok() -> Ours {
     plain(StatusCode::OK, "text/html", "ok")
 }

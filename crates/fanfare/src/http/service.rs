@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use fanfare_proto::engineio::{Open, Packet, Transport};
-use http::{HeaderMap, HeaderValue, Request, Response, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use tower::{Layer, Service};
 
@@ -186,6 +186,9 @@ where
     };
     match answered {
         Ok(mut answer) => {
+            if answer.status() == StatusCode::OK {
+                answer::suit_old_browsers(&mut answer, &parts.headers);
+            }
             cors::share(&mut answer, &verdict, config);
             for hook in initial_headers.into_iter().chain(&config.headers) {
                 hook.call(answer.headers_mut(), &parts);

@@ -33,6 +33,32 @@ async fn answers_have_the_references_headers() {
 }
 
 #[tokio::test]
+async fn old_browsers_of_microsofts_are_told_not_to_look_for_attacks() {
+    let server = Server::with(server::echo()).await;
+    for (agent, expected) in [
+        ("Mozilla/4.0 (compatible;MSIE 8.0)", Some("0")),
+        (
+            "Mozilla/5.0 (Windows NT 6.1; Trident/7.0; rv:11.0)",
+            Some("0"),
+        ),
+        ("Mozilla/5.0 (X11; rv:130.0)", None),
+    ] {
+        let polling = server.polling().await;
+        for (request, status) in [
+            (Request::get("/engine.io/?EIO=4&transport=polling"), 200),
+            (Request::post(polling.target(), "4hello"), 200),
+            (Request::get(polling.target()), 200),
+            (Request::get("/engine.io/?EIO=4"), 400),
+        ] {
+            let answer = Http::once(server.address, &request.header("User-Agent", agent)).await;
+            assert_eq!(answer.status, status);
+            let expected = expected.filter(|_| status == 200);
+            assert_eq!(answer.header("x-xss-protection"), expected, "{answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn packets_before_the_first_bad_one_are_taken() {
     for (payload, taken) in [
         ("4one\u{1e}abc\u{1e}4two", &["one"][..]),

@@ -256,6 +256,9 @@ impl Default for Cors {
 pub struct Cookie {
     /// The cookie's name: letters, digits and hyphens.
     pub name: String,
+    /// The domain to which browsers send it, with all below it, without a semicolon; `None` leaves that to
+    /// them: the host of the request alone.
+    pub domain: Option<String>,
     /// The path under which browsers send it, without a semicolon; `None` leaves that to them: the
     /// path of the request.
     pub path: Option<String>,
@@ -271,6 +274,7 @@ impl Default for Cookie {
     fn default() -> Self {
         Self {
             name: "io".to_owned(),
+            domain: None,
             path: Some("/".to_owned()),
             max_age: None,
             secure: false,

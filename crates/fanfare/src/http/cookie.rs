@@ -25,6 +25,10 @@ fn encode(cookie: &Cookie, sid: &str) -> String {
     if let Some(max_age) = cookie.max_age {
         write!(text, "; Max-Age={}", max_age.as_secs()).expect("a String takes all");
     }
+    if let Some(domain) = &cookie.domain {
+        text += "; Domain=";
+        text += domain;
+    }
     if let Some(path) = &cookie.path {
         text += "; Path=";
         text += path;

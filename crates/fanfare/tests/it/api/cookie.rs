@@ -45,6 +45,7 @@ async fn only_the_answer_that_opens_a_session_on_polling_sets_the_cookie() {
 async fn the_cookie_is_as_the_settings_say() {
     let cookie = Cookie {
         name: "node".to_owned(),
+        domain: Some("example.org".to_owned()),
         path: None,
         max_age: Some(Duration::from_millis(3_600_900)),
         secure: true,
@@ -52,10 +53,11 @@ async fn the_cookie_is_as_the_settings_say() {
     };
     check(
         cookie.clone(),
-        "node=SID; Max-Age=3600; HttpOnly; Secure; SameSite=None",
+        "node=SID; Max-Age=3600; Domain=example.org; HttpOnly; Secure; SameSite=None",
     )
     .await;
     let cookie = Cookie {
+        domain: None,
         path: Some("/socket.io/".to_owned()),
         max_age: None,
         secure: false,

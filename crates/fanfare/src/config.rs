@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use fanfare_proto::engineio::{Timing, Transport};
-use http::{HeaderName, Method};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::{
     cluster::Adapter,
@@ -217,6 +217,11 @@ pub struct Cors {
     pub credentials: bool,
     /// How long a browser may keep what it was told, in whole seconds; `None` leaves that to it.
     pub max_age: Option<Duration>,
+    /// The origin that every answer names, whoever asks; `None` names the page that asks, if it may connect. Browsers
+    /// let pages of no other origin read an answer then. Who may connect is still for [`Origins`] to say.
+    pub fixed_origin: Option<HeaderValue>,
+    /// The status of what a preflight is answered. 204; some old devices take 200 only.
+    pub preflight_status: StatusCode,
 }
 
 impl Default for Cors {
@@ -234,6 +239,8 @@ impl Default for Cors {
             exposed_headers: Vec::new(),
             credentials: false,
             max_age: None,
+            fixed_origin: None,
+            preflight_status: StatusCode::NO_CONTENT,
         }
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn ok() -> Ours {
 }
 
 pub(super) fn preflight(cors: &Cors, asked: &HeaderMap) -> Ours {
-    let mut answer = empty(StatusCode::NO_CONTENT);
+    let mut answer = empty(cors.preflight_status);
     cors::permit(answer.headers_mut(), cors, asked);
     answer
 }

@@ -40,17 +40,8 @@ pub(super) fn permit(answer: &mut HeaderMap, cors: &Cors, asked: &HeaderMap) {
 pub(super) fn share(answer: &mut Ours, verdict: &Verdict, config: &Config) {
     let headers = answer.headers_mut();
     let cors = &config.cors;
-    let origin = match (&config.origins, verdict) {
-        (Origins::SameOrigin, _) => return,
-        // Browsers take no asterisk for an answer to a request with cookies.
-        (Origins::Any, _) if !cors.credentials => HeaderValue::from_static("*"),
-        (Origins::Any | Origins::List(_) | Origins::Matching(_), verdict) => {
-            vary(headers, "Origin");
-            match verdict {
-                Verdict::Foreign(origin) => origin.clone(),
-                Verdict::Same | Verdict::Refused => return,
-            }
-        }
+    let Some(origin) = named_origin(headers, verdict, config) else {
+        return;
     };
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     if cors.credentials {
@@ -59,6 +50,28 @@ pub(super) fn share(answer: &mut Ours, verdict: &Verdict, config: &Config) {
     }
     let exposed = cors.exposed_headers.iter().map(HeaderName::as_str);
     insert_list(headers, header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+}
+
+/// The origin that the answer is to name, if any. Caches are told if it depends on who asks.
+fn named_origin(
+    headers: &mut HeaderMap,
+    verdict: &Verdict,
+    config: &Config,
+) -> Option<HeaderValue> {
+    let cors = &config.cors;
+    if config.origins == Origins::SameOrigin {
+        return None;
+    }
+    // Browsers take no asterisk for an answer to a request with cookies.
+    if config.origins == Origins::Any && cors.fixed_origin.is_none() && !cors.credentials {
+        return Some(HeaderValue::from_static("*"));
+    }
+    vary(headers, "Origin");
+    match (&cors.fixed_origin, verdict) {
+        (Some(fixed), _) => Some(fixed.clone()),
+        (None, Verdict::Foreign(origin)) => Some(origin.clone()),
+        (None, Verdict::Same | Verdict::Refused) => None,
+    }
 }
 
 fn insert_list<'a>(

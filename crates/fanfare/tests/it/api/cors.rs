@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fanfare::{ClientBundle, Config, Cors, OriginPredicate, Origins};
 use fanfare_testkit::{Http, Polling, Request, Response, upgrade_request};
-use http::{HeaderName, Method, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
 use crate::server::Server;
 
@@ -53,9 +53,12 @@ async fn a_preflight_is_told_what_the_settings_say() {
         exposed_headers: vec![HeaderName::from_static("x-node"), header::DATE],
         credentials: true,
         max_age: Some(Duration::from_millis(600_500)),
+        preflight_status: StatusCode::OK,
+        ..Cors::default()
     };
     let server = with(Origins::Any, cors).await;
     let answer = Http::once(server.address, &preflight(OPEN)).await;
+    assert_eq!((answer.status, answer.text()), (200, ""));
     let expected = [
         "access-control-allow-credentials: true",
         "access-control-allow-headers: content-type,x-token",
@@ -112,6 +115,32 @@ async fn every_answer_names_the_page_that_may_read_it_with_credentials() {
             assert_eq!(cors_headers(&answer), expected, "{request:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn every_answer_may_name_one_origin_whoever_asks() {
+    let cors = Cors {
+        fixed_origin: Some(HeaderValue::from_static("https://cdn.example")),
+        ..Cors::default()
+    };
+    let expected = [
+        "access-control-allow-origin: https://cdn.example",
+        "vary: Origin",
+    ];
+    for origins in [Origins::Any, Origins::List(vec![PAGE.to_owned()])] {
+        let server = with(origins, cors.clone()).await;
+        let polling = server.polling().await;
+        for (request, status) in every_request(&polling) {
+            for request in [request.clone(), request.header("Origin", PAGE)] {
+                let answer = Http::once(server.address, &request).await;
+                assert_eq!(answer.status, status, "{request:?}");
+                assert_eq!(cors_headers(&answer), expected, "{request:?}");
+            }
+        }
+    }
+    let server = with(Origins::SameOrigin, cors).await;
+    let answer = Http::once(server.address, &Request::get(OPEN)).await;
+    assert_eq!(cors_headers(&answer), [""; 0]);
 }
 
 #[tokio::test]

@@ -106,6 +106,18 @@ async fn a_client_answers_with_what_was_asked_for() {
 }
 
 #[tokio::test]
+async fn an_answer_without_a_payload_has_no_arguments() {
+    let (_server, mut client, socket) = one().await;
+    for (id, answer) in [(0, "430"), (1, "431[]")] {
+        let asked = socket.emit_with_ack::<RawArgs, _>("ask", 1, FOREVER);
+        client.expect(&format!(r#"42{id}["ask",1]"#)).await;
+        client.send(answer).await;
+        let given = within("an answer", asked).await.expect("an answer");
+        assert_eq!((&*given.json, given.attachments.len()), ("", 0));
+    }
+}
+
+#[tokio::test]
 async fn nobody_answers_for_somebody_else() {
     let (server, mut ada, asked) = one().await;
     let mut bob = server.client().await;

@@ -40,6 +40,24 @@ async fn binary_travels_both_ways_however_deep() {
 }
 
 #[tokio::test]
+async fn a_pong_may_come_between_a_packet_and_its_attachments() {
+    let server = Server::start().await;
+    server
+        .io
+        .on("echo", |socket: Socket, data: Binary| async move {
+            socket.emit("echo", data);
+        });
+    let mut client = server.client().await;
+    let text = r#"451-["echo",{"_placeholder":true,"num":0}]"#;
+    client.send(text).await;
+    client.websocket.send("3").await;
+    client.websocket.send("6").await;
+    client.send_binary(&[1, 2]).await;
+    client.expect(text).await;
+    client.expect_binary(&[1, 2]).await;
+}
+
+#[tokio::test]
 async fn attachments_may_be_referred_to_in_any_order() {
     let server = Server::start().await;
     server.io.on(

@@ -351,13 +351,13 @@ async fn a_handler_registered_later_serves_those_who_are_there() {
 #[tokio::test]
 async fn an_event_name_may_be_anything_that_is_not_reserved() {
     let server = Server::start().await;
-    for name in ["user count", "", "é😀\"\\\n", "5", "message"] {
+    for name in ["user count", "", "é😀\"\\\n", "5", "message", "error"] {
         server.io.on(name, move |socket: Socket| async move {
             socket.emit(name, name);
         });
     }
     let mut client = server.client().await;
-    for name in ["user count", "", "é😀\"\\\n", "message"] {
+    for name in ["user count", "", "é😀\"\\\n", "message", "error"] {
         let json = serde_json::to_string(name).expect("a text is JSON");
         client.send(&format!("42[{json}]")).await;
         client.expect(&format!("42[{json},{json}]")).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fanfare::{Ack, Admission, Binary, Config, Refusal, Socket};
 use fanfare_testkit::{Heard, Http, Request, WebSocket, eventually, within};
 
-use crate::server::Server;
+use crate::{notes::notes, server::Server};
 
 const PATH: &str = "/socket.io/?EIO=3";
 
@@ -103,6 +103,36 @@ async fn an_older_client_that_falls_silent_is_lost() {
     client.expect("40").await;
     client.closed().await;
     server.is_deserted().await;
+}
+
+#[tokio::test]
+async fn an_older_clients_end_has_the_references_reason() {
+    let server = Server::with(Config {
+        ping_interval: Duration::from_millis(100),
+        ping_timeout: Duration::from_millis(100),
+        ..older()
+    })
+    .await;
+    let (pen, mut notes) = notes();
+    server.io.on_disconnect(move |_, _, reason| {
+        pen.note(reason.as_str());
+        async {}
+    });
+    for (sent, reason) in [
+        (None, "ping timeout"),
+        (Some("3"), "transport error"),
+        (Some("x"), "parse error"),
+        (Some("4x"), "forced close"),
+        (Some("40"), "forced close"),
+        (Some("41"), "client namespace disconnect"),
+    ] {
+        let (mut client, _) = open(&server, "").await;
+        client.expect("40").await;
+        if let Some(packet) = sent {
+            client.send(packet).await;
+        }
+        notes.expect(&[reason]).await;
+    }
 }
 
 #[tokio::test]

@@ -1,15 +1,21 @@
 //! Connection state recovery: who loses its connection and comes back is who it was, and has missed nothing.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
-use fanfare::{Admission, Binary, Config, Recovery, Refusal, Socket};
+use fanfare::{Ack, Admission, Binary, Config, Recovery, Refusal, Socket};
 use fanfare_testkit::{Client, eventually};
 use serde_json::Value;
 
-use crate::server::Server;
+use crate::server::{self, Server};
+
+/// Longer than any test waits.
+const FOREVER: Duration = Duration::from_secs(3600);
 
 fn config() -> Config {
     Config {
@@ -168,6 +174,53 @@ async fn only_ordered_events_without_an_answer_have_a_place() {
         }
         let heard = guest.client.hear().await;
         assert!(heard.starts_with(expected), "{heard}");
+    }
+}
+
+#[tokio::test]
+async fn questions_and_answers_have_no_place() {
+    let server = Server::with(config()).await;
+    server
+        .io
+        .on("ask", |_: Socket, ack: Ack| async move { ack.send("yes") });
+    let mut guest = Guest::join(&server).await;
+    let socket = server.io.sockets().remove(0);
+    let one = socket.emit_with_ack::<String, _>("n", "x", FOREVER);
+    let all = server.io.emit_with_ack::<String, _>("n", "x", FOREVER);
+    guest.client.expect(r#"420["n","x"]"#).await;
+    guest.client.expect(r#"421["n","x"]"#).await;
+    guest.client.send(r#"427["ask"]"#).await;
+    guest.client.expect(r#"437["yes"]"#).await;
+    drop((one, all));
+}
+
+#[tokio::test]
+async fn whoever_may_not_have_meant_to_leave_may_come_back() {
+    let server = Server::with(Config {
+        recovery: Some(Recovery::default()),
+        ..server::fast()
+    })
+    .await;
+    for (sent, comes_back) in [
+        (None, true), // falls silent
+        (Some("2"), true),
+        (Some("4x"), true),
+        (Some("40"), true),
+        (Some("x"), false),
+        (Some("41"), false),
+    ] {
+        let mut guest = Guest::join(&server).await;
+        server.io.emit("n", 1);
+        guest.hear().await;
+        let (auth, id) = (guest.auth(), guest.id.clone());
+        match sent {
+            Some(packet) => guest.client.send(packet).await,
+            None => assert_eq!(guest.client.websocket.closed().await, None),
+        }
+        eventually("it has left", || server.io.count().sockets == 0).await;
+        let (back, _) = Guest::join_with(&server, &auth).await;
+        assert_eq!(back.id == id, comes_back, "{sent:?}");
+        back.vanish(&server).await;
     }
 }
 

@@ -144,6 +144,16 @@ async fn what_is_not_under_the_path_is_the_applications() {
 }
 
 #[tokio::test]
+async fn an_upgrade_that_is_not_under_the_path_is_the_applications() {
+    let server = Server::start().await;
+    for target in ["/socket.io?EIO=4&transport=websocket", "/other"] {
+        let answer = Http::once(server.address, &upgrade_request(target)).await;
+        assert_eq!((answer.status, answer.text()), (404, ""), "{target}");
+    }
+    assert_eq!(server.io.metrics().sessions_opened, 0);
+}
+
+#[tokio::test]
 async fn a_refused_websocket_is_told_why_in_plain_text_and_closed() {
     let server = Server::start().await;
     let polling = server.polling().await;
@@ -191,6 +201,18 @@ async fn the_first_subprotocol_is_taken() {
     let answer = http.ask(&request).await;
     assert_eq!(answer.status, 101);
     assert_eq!(answer.header("sec-websocket-protocol"), Some("one"));
+    assert_eq!(answer.header("sec-websocket-extensions"), None);
+}
+
+#[tokio::test]
+async fn an_offer_to_compress_is_passed_over_by_default() {
+    let server = Server::start().await;
+    let request = upgrade("EIO=4&transport=websocket")
+        .header("Sec-WebSocket-Extensions", "permessage-deflate");
+    let mut http = Http::connect(server.address).await;
+    http.send(&request.encode()).await;
+    let answer = http.receive().await;
+    assert_eq!(answer.status, 101);
     assert_eq!(answer.header("sec-websocket-extensions"), None);
 }
 

@@ -44,6 +44,20 @@ async fn an_origin_of_odd_bytes_is_refused() {
 }
 
 #[tokio::test]
+async fn an_origin_that_no_header_can_hold_is_no_request() {
+    let server = Server::start().await;
+    for (byte, status) in [(0x01, 400), (0x7f, 400), (0x80, 403), (0xff, 403)] {
+        let mut http = Http::connect(server.address).await;
+        http.send(format!("GET {OPEN} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a").as_bytes())
+            .await;
+        http.send(&[byte]).await;
+        http.send(b"b\r\n\r\n").await;
+        assert_eq!(http.receive().await.status, status, "{byte:#x}");
+    }
+    assert_eq!(server.io.metrics().sessions_opened, 0);
+}
+
+#[tokio::test]
 async fn a_page_of_the_same_host_needs_no_permission() {
     let server = Server::start().await;
     let request = Request::get(OPEN).header("Origin", "http://localhost");

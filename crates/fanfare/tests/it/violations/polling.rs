@@ -233,6 +233,18 @@ async fn a_second_get_ends_the_session_and_answers_both() {
 }
 
 #[tokio::test]
+async fn a_get_that_is_given_up_ends_the_session() {
+    punctual(|| async {
+        let server = Server::with(server::echo()).await;
+        let polling = server.polling().await;
+        drop(polling.park().await);
+        server.is_deserted().await;
+        check_over(&polling).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_second_post_ends_the_session_and_the_first() {
     punctual(|| async {
         let server = Server::with(server::echo()).await;
@@ -262,17 +274,34 @@ async fn a_post_that_is_given_up_ends_the_session() {
 }
 
 #[tokio::test]
-async fn a_post_that_never_ends_ends_with_its_session() {
-    let server = Server::with(Config {
-        path: "/engine.io".to_owned(),
-        engine: server::echo().engine,
-        ..server::fast()
+async fn a_get_that_is_pending_when_its_client_is_lost_is_answered() {
+    punctual(|| async {
+        let server = fast_echo().await;
+        let polling = server.polling().await;
+        assert_eq!(polling.receive().await, "2");
+        let lost = polling.get().await;
+        assert_eq!((lost.status, lost.text()), (200, "1"));
+        check_over(&polling).await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_post_that_never_ends_ends_with_its_session() {
+    let server = fast_echo().await;
     let polling = server.polling().await;
     let mut post = begin_post(&server, &polling).await;
     server.is_deserted().await;
     post.receive_end().await;
+}
+
+async fn fast_echo() -> Server {
+    Server::with(Config {
+        path: "/engine.io".to_owned(),
+        engine: server::echo().engine,
+        ..server::fast()
+    })
+    .await
 }
 
 /// A `POST` of which half has come.

@@ -1,6 +1,6 @@
 //! Socket.IO packets that no client may send, and those that look so but are right.
 
-use fanfare::{DisconnectReason, RawArgs, Socket};
+use fanfare::{Ack, DisconnectReason, RawArgs, Socket};
 use fanfare_testkit::{Client, Heard, punctual, within};
 use tokio::sync::mpsc;
 
@@ -187,6 +187,20 @@ async fn what_looks_wrong_but_is_right_is_taken() {
         client.send(r#"42["echo","still here"]"#).await;
         client.expect(r#"42["echo","still here"]"#).await;
     }
+}
+
+/// The reference's digits may be blanks, which make the id 0.
+#[tokio::test]
+async fn a_blank_is_no_ack_id() {
+    let server = Server::start().await;
+    server.io.on("ask", |socket: Socket, ack: Ack| async move {
+        assert!(!ack.is_wanted());
+        ack.send("nobody asked");
+        socket.emit("told", 1);
+    });
+    let mut client = server.client().await;
+    client.send(r#"42 ["ask"]"#).await;
+    client.expect(r#"42["told",1]"#).await;
 }
 
 #[tokio::test]

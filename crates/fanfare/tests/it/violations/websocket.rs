@@ -78,6 +78,10 @@ async fn breaking_rfc_6455_is_a_transport_error_and_closing_a_transport_close() 
             vec![0x81, 0xFF, 0, 0, 0, 0, 0, 0x0F, 0x42, 0x41, 0, 0, 0, 0],
             DisconnectReason::TransportError,
         ),
+        (
+            vec![0x81, 0x82, 0, 0, 0, 0, b'4', 0xFF],
+            DisconnectReason::TransportError,
+        ),
         (frame::close(Some(1000)), DisconnectReason::TransportClose),
         (frame::close(None), DisconnectReason::TransportClose),
         (frame::text("2"), DisconnectReason::TransportError),

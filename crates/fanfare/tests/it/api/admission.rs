@@ -24,6 +24,8 @@ async fn admission_sees_the_request_and_the_auth_and_gives_user_and_data() {
     let server = Server::start().await;
     server.io.admit(|handshake: Handshake| async move {
         assert_eq!(handshake.nsp(), "/");
+        let url = "/socket.io/?EIO=4&transport=websocket&color=blue&color=dark+red";
+        assert_eq!(handshake.url(), url);
         assert_eq!(handshake.header("X-Test"), Some("yes"));
         assert_eq!(handshake.header("x-other"), None);
         let headers: Vec<_> = handshake.headers().collect();

@@ -36,12 +36,32 @@ async fn the_clients_files_are_served_by_their_names() {
 }
 
 #[tokio::test]
+async fn a_file_is_served_whatever_the_method() {
+    let server = with_bundle().await;
+    for (method, body) in [
+        ("GET", "min"),
+        ("POST", "min"),
+        ("PUT", "min"),
+        ("HEAD", ""),
+    ] {
+        let request = Request::of(method, "/socket.io/socket.io.min.js");
+        let answer = Http::once(server.address, &request).await;
+        assert_eq!((answer.status, answer.text()), (200, body), "{method}");
+        assert_eq!(answer.header("etag"), Some("\"4.8.1\""));
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_is_known_is_not_sent_again() {
     let server = with_bundle().await;
     for (known, status) in [("\"4.8.1\"", 304), ("W/\"4.8.1\"", 304), ("\"4.8.0\"", 200)] {
         let request = Request::get("/socket.io/socket.io.js").header("If-None-Match", known);
         let answer = Http::once(server.address, &request).await;
         assert_eq!(answer.status, status, "{known}");
+        let has_headers = status == 200;
+        for name in ["etag", "cache-control", "content-type"] {
+            assert_eq!(answer.header(name).is_some(), has_headers, "{name}");
+        }
     }
 }
 
@@ -121,6 +141,17 @@ async fn other_names_are_engine_io_requests() {
         assert_eq!((answer.status, answer.text()), (400, unknown), "{name}");
     }
     server.client().await;
+}
+
+#[tokio::test]
+async fn without_the_files_their_names_are_engine_io_requests() {
+    let server = Server::start().await;
+    for name in ClientBundle::names() {
+        let request = Request::get(format!("/socket.io/{name}"));
+        let answer = Http::once(server.address, &request).await;
+        let unknown = r#"{"code":0,"message":"Transport unknown"}"#;
+        assert_eq!((answer.status, answer.text()), (400, unknown), "{name}");
+    }
 }
 
 fn decoded(answer: &Response) -> String {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fanfare::{Config, Count};
+use fanfare::{Config, Count, Socket};
 use fanfare_testkit::{Heard, Polling, punctual, within};
 
 use crate::{
@@ -220,6 +220,36 @@ async fn a_closed_socket_takes_its_connection_along() {
 }
 
 #[tokio::test]
+async fn all_sockets_of_a_closed_connection_have_one_reason() {
+    let (server, mut notes) = watched(Config::default()).await;
+    let (pen, mut others) = crate::notes::notes();
+    server.io.of("/other").on_disconnect(move |_, _, reason| {
+        pen.note(reason.as_str());
+        async {}
+    });
+    let mut client = server.client().await;
+    notes.expect(&["connect"]).await;
+    client.join_nsp("/other", "").await;
+    server.io.sockets()[0].close();
+    check_left(&mut notes, "server namespace disconnect").await;
+    others.expect(&["server namespace disconnect"]).await;
+}
+
+#[tokio::test]
+async fn an_event_for_a_socket_that_was_disconnected_is_not_handled() {
+    let (server, mut notes) = watched(Config::default()).await;
+    server
+        .io
+        .on("event", |_: Socket| async { unreachable!("it is gone") });
+    let mut client = server.client().await;
+    notes.expect(&["connect"]).await;
+    server.io.sockets()[0].disconnect();
+    client.send(r#"42["event"]"#).await;
+    assert_eq!(client.closed().await, ["41"]);
+    check_left(&mut notes, "server namespace disconnect").await;
+}
+
+#[tokio::test]
 async fn a_closed_socket_on_polling_is_told_with_the_next_get() {
     let (server, mut notes, polling) = watched_polling().await;
     let socket = server.io.sockets().remove(0);
@@ -272,6 +302,8 @@ async fn who_joins_nothing_is_closed_after_a_while() {
     for websocket in [&mut silent, &mut refused] {
         assert_eq!(websocket.hear().await, Heard::Close(None));
     }
+    let polling = server.polling().await;
+    assert_eq!(polling.receive().await, "1");
     server.io.emit("mark", 1);
     joined.expect(r#"42["mark",1]"#).await;
     server.io.sockets()[0].disconnect();

@@ -10,6 +10,7 @@ mod compression;
 mod cookie;
 mod cors;
 mod disconnect;
+mod encoding;
 mod families;
 mod greeting;
 mod handlers;

@@ -1,10 +1,22 @@
 //! The server within another: axum's, and over streams that nobody knows.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use axum::{Router, extract::connect_info::ConnectInfo, routing::get};
+use axum::{
+    Router,
+    extract::{self, connect_info::ConnectInfo},
+    middleware::Next,
+    response::IntoResponse,
+    routing::get,
+};
 use fanfare::{ClientBundle, Config, Io, RawArgs, RemoteAddr, Report, Socket};
-use fanfare_testkit::{Client, DEADLINE, Http, Request, WebSocket, eventually, frame};
+use fanfare_testkit::{
+    Client, DEADLINE, Http, Polling, Request, WebSocket, eventually, frame, upgrade_request,
+};
+use http::StatusCode;
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::{
@@ -56,7 +68,7 @@ async fn whoever_brings_a_listener_may_tell_the_address() {
     let app = Router::new()
         .layer(io.layer())
         .layer(axum::middleware::map_request(
-            |mut request: axum::extract::Request| async {
+            |mut request: extract::Request| async {
                 let ConnectInfo(address) = request.extensions().get().copied().expect("axum's");
                 request.extensions_mut().insert(RemoteAddr(address));
                 request
@@ -120,7 +132,7 @@ async fn over_an_unknown_stream_the_server_says_why_it_closes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_an_unknown_stream_frames_right_behind_the_handshake_are_read() {
     let io = echoing(Config::default());
-    let request = fanfare_testkit::upgrade_request("/socket.io/?EIO=4&transport=websocket");
+    let request = upgrade_request("/socket.io/?EIO=4&transport=websocket");
     let mut bytes = request.encode();
     bytes.extend(frame::text("40"));
     let mut http = Http::over(mount(&io));
@@ -225,6 +237,65 @@ fn echoing(config: Config) -> Io {
         socket.emit("echo", args);
     });
     io
+}
+
+/// What the reference has middlewares of its engine for.
+#[tokio::test]
+async fn a_layer_around_the_server_sees_every_request_and_may_answer_it() {
+    let io = Io::new();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sees = seen.clone();
+    let guard = axum::middleware::from_fn(move |request: extract::Request, next: Next| {
+        let seen = sees.clone();
+        async move {
+            let method = request.method().to_string();
+            let query = request.uri().query().unwrap_or_default().to_owned();
+            seen.lock().expect("no panic").push(method);
+            match query.contains("let=out") {
+                true => StatusCode::IM_A_TEAPOT.into_response(),
+                false => next.run(request).await,
+            }
+        }
+    });
+    let app = Router::new().layer(io.layer()).layer(guard);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("it is bound");
+    let serving = tokio::spawn(async move { axum::serve(listener, app).await });
+    let polling = Polling::open(address, "/socket.io/").await;
+    polling.join().await;
+    let mut client = Client::join(address).await;
+    for request in [
+        Request::get("/socket.io/?EIO=4&transport=polling&let=out"),
+        upgrade_request("/socket.io/?EIO=4&transport=websocket&let=out"),
+    ] {
+        assert_eq!(Http::once(address, &request).await.status, 418);
+    }
+    let expected = ["GET", "POST", "GET", "GET", "GET", "GET"];
+    assert_eq!(*seen.lock().expect("no panic"), expected);
+    io.emit("n", 1);
+    client.expect(r#"42["n",1]"#).await;
+    assert_eq!(io.metrics().sessions_opened, 2);
+    serving.abort();
+}
+
+#[tokio::test]
+async fn the_path_may_be_written_with_its_slashes_or_without() {
+    for path in ["/my/path", "/my/path/", "my/path"] {
+        let server = server::Server::with(Config {
+            path: path.to_owned(),
+            ..Config::default()
+        })
+        .await;
+        assert_eq!(server.io.config().path, path);
+        for (target, status) in [
+            ("/my/path/?EIO=4&transport=polling", 200),
+            ("/my/path?EIO=4&transport=polling", 404),
+            ("/socket.io/?EIO=4&transport=polling", 404),
+        ] {
+            let answer = Http::once(server.address, &Request::get(target)).await;
+            assert_eq!(answer.status, status, "{path}: {target}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //!
 //! It looks at what git tracks or would track, never at what it ignores.
 
+mod features;
 mod links;
 mod quotes;
 
@@ -47,6 +48,7 @@ impl fmt::Display for Fault {
 
 fn check(root: &Path) -> Result<Vec<Fault>> {
     let mut faults = Vec::new();
+    let mut tests = features::Tests::default();
     let files = files(root)?;
     for file in &files {
         let bytes = match fs::read(root.join(file)) {
@@ -54,6 +56,7 @@ fn check(root: &Path) -> Result<Vec<Fault>> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error).with_context(|| file.display().to_string()),
         };
+        tests.add(file, &String::from_utf8_lossy(&bytes));
         let found = check_file(root, file, &bytes);
         faults.extend(found.into_iter().map(|(line, what)| Fault {
             file: file.clone(),
@@ -62,6 +65,7 @@ fn check(root: &Path) -> Result<Vec<Fault>> {
         }));
     }
     faults.extend(needless_exceptions(&files));
+    faults.extend(unknown_tests(root, &tests));
     Ok(faults)
 }
 
@@ -181,6 +185,16 @@ fn needless_exceptions(files: &[PathBuf]) -> impl Iterator<Item = Fault> {
             line: None,
             what: "is listed as long, and is gone".to_owned(),
         })
+}
+
+fn unknown_tests(root: &Path, tests: &features::Tests) -> impl Iterator<Item = Fault> {
+    let page = fs::read_to_string(root.join(features::PAGE)).unwrap_or_default();
+    let missing = tests.missing(&page).into_iter();
+    missing.map(|(line, what)| Fault {
+        file: features::PAGE.into(),
+        line,
+        what,
+    })
 }
 
 fn folder_of(root: &Path, file: &Path) -> PathBuf {

@@ -1,6 +1,8 @@
 //! A client's frames, whole or in pieces.
 
-use fanfare_proto::websocket::{CloseCode, CloseFrame, OpCode, encode_masked_frame};
+use fanfare_proto::websocket::{
+    CloseCode, CloseFrame, Frames, OpCode, deflate::Deflater, encode_masked_frame,
+};
 
 /// A text message.
 pub fn text(text: &str) -> Vec<u8> {
@@ -28,6 +30,33 @@ pub fn close(code: Option<u16>) -> Vec<u8> {
         .encode(&mut payload);
     }
     of(OpCode::Close, &payload)
+}
+
+/// A text message that is compressed.
+///
+/// # Panics
+///
+/// Never: the frame is our own.
+pub fn deflated(text: &str) -> Vec<u8> {
+    marked(of(OpCode::Text, &deflate(text.as_bytes())))
+}
+
+/// What a text message looks like when it is compressed, for frames of the test's own.
+///
+/// # Panics
+///
+/// Never: the frame is our own.
+pub fn deflate(data: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    Deflater::default().encode_frame(&mut out, OpCode::Text, data, 0);
+    let (_, payload) = Frames::new(&out).next().expect("a whole frame");
+    payload.to_vec()
+}
+
+/// The same frame, said to be compressed.
+pub fn marked(mut frame: Vec<u8>) -> Vec<u8> {
+    frame[0] |= 0x40;
+    frame
 }
 
 /// A piece of a message that is not its last: the first has the message's opcode, 1 for text and 2

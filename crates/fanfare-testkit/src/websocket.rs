@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use fanfare_proto::{
     Limits,
-    websocket::{Message, Reader, Role, accept_key},
+    websocket::{Message, Reader, Role, accept_key, next_frame_len},
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -24,6 +24,8 @@ use crate::{
 pub struct WebSocket<S = TcpStream> {
     stream: S,
     reader: Reader,
+    /// Whether messages may be compressed.
+    pub is_deflating: bool,
     unread: Vec<u8>,
     read: usize,
 }
@@ -102,14 +104,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             answer.header("sec-websocket-accept"),
             Some(&*accept_key(KEY))
         );
+        let is_deflating = answer.header("sec-websocket-extensions").is_some();
         let (stream, unread) = http.into_parts();
         let limits = Limits {
             max_payload_bytes: MAX_BYTES,
             ..Limits::default()
         };
+        let reader = Reader::new(Role::Client, &limits);
         Ok(Self {
             stream,
-            reader: Reader::new(Role::Client, &limits),
+            reader: match is_deflating {
+                true => reader.inflating(),
+                false => reader,
+            },
+            is_deflating,
             unread,
             read: 0,
         })
@@ -185,6 +193,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 Ok(_) => {}
             }
         }
+    }
+
+    /// Waits for the next frame, and gives its bytes as they came.
+    ///
+    /// # Panics
+    ///
+    /// If the stream ends, or a message has been read in part.
+    pub async fn raw_frame(&mut self) -> Bytes {
+        within("a frame", async {
+            loop {
+                let rest = &self.unread[self.read..];
+                match next_frame_len(rest) {
+                    0 => {}
+                    len if rest.len() < len => {}
+                    len => {
+                        let frame = Bytes::copy_from_slice(&rest[..len]);
+                        self.read += len;
+                        return frame;
+                    }
+                }
+                let read = self.stream.read_buf(&mut self.unread).await;
+                assert_ne!(read.expect("the connection is open"), 0, "the stream ended");
+            }
+        })
+        .await
     }
 
     /// Waits for this text, and nothing before it.

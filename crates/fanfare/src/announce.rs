@@ -16,6 +16,7 @@ use tokio::{sync::Notify, time::sleep};
 use crate::{
     book::Count,
     emitted::EmitError,
+    frame::Encoded,
     io::Io,
     namespace::Namespace,
     ranges::{Keep, LatestKey},
@@ -213,7 +214,7 @@ impl Announcement {
             drop(namespace.broadcast_in(
                 order,
                 server.shards(),
-                &frames,
+                Encoded::plain(&frames),
                 &select,
                 Keep::Latest(self.latest),
             ));

@@ -8,7 +8,7 @@ use crate::{
     ack::{BroadcastAckError, read_all},
     args::{FromArgs, IntoArgs},
     clock,
-    cluster::{ClusterError, RemoteSocket, Worth},
+    cluster::{ClusterError, Manner, RemoteSocket, Worth},
     emitted::Emitted,
     io::Io,
     ranges::Keep,
@@ -23,6 +23,7 @@ use crate::{
 pub struct Broadcast {
     io: Io,
     select: Select,
+    is_plain: bool,
 }
 
 /// Who is meant, by rooms.
@@ -71,8 +72,7 @@ impl Volatile<Broadcast> {
     /// Sends an event to those of these receivers whose transport is writable. Takes its place in
     /// the namespace's order at once; see [`Io::emit`].
     pub fn emit(&self, event: &str, args: impl IntoArgs) -> Emitted {
-        let Broadcast { io, select } = &self.0;
-        io.broadcast(event, args, select, Worth::Volatile)
+        self.0.emit_worth(event, args, Worth::Volatile)
     }
 }
 
@@ -92,6 +92,7 @@ impl Broadcast {
                 but,
                 ..Select::default()
             },
+            is_plain: false,
         }
     }
 
@@ -104,6 +105,15 @@ impl Broadcast {
     /// Takes the sockets of `room` out.
     pub fn except(mut self, room: impl AsRef<str>) -> Self {
         self.select.except.push(room.as_ref().into());
+        self
+    }
+
+    /// Whether what is emitted may be compressed on WebSockets; it may, unless this says `false`. See
+    /// [`Config::websocket_compression`](crate::Config::websocket_compression).
+    ///
+    /// An event that holds a secret beside what somebody else wrote should not be: its size tells of it.
+    pub fn compress(mut self, compresses: bool) -> Self {
+        self.is_plain = !compresses;
         self
     }
 
@@ -120,12 +130,20 @@ impl Broadcast {
     /// Sends an event to these receivers. Takes its place in the namespace's order at once; see
     /// [`Io::emit`].
     pub fn emit(&self, event: &str, args: impl IntoArgs) -> Emitted {
-        self.io.broadcast(event, args, &self.select, Worth::Event)
+        self.emit_worth(event, args, Worth::Event)
+    }
+
+    fn emit_worth(&self, event: &str, args: impl IntoArgs, worth: Worth) -> Emitted {
+        let manner = Manner {
+            worth,
+            is_plain: self.is_plain,
+        };
+        self.io.broadcast(event, args, &self.select, manner)
     }
 
     /// Sends an event of which receivers need the latest value only; see [`Io::emit_latest`].
     pub fn emit_latest(&self, event: &str, args: impl IntoArgs) -> Emitted {
-        self.io.broadcast(event, args, &self.select, Worth::Latest)
+        self.emit_worth(event, args, Worth::Latest)
     }
 
     /// Sends an event, and waits for everyone's answer: each receiver's id and answer, in the order
@@ -161,7 +179,9 @@ impl Broadcast {
         patience: Duration,
     ) -> impl Future<Output = Result<Vec<(SocketId, T)>, BroadcastAckError<T>>> + use<T, A> {
         let until = clock::after(patience);
-        let asking = self.io.ask(event, args, &self.select, patience);
+        let asking = self
+            .io
+            .ask(event, args, &self.select, self.is_plain, patience);
         async move { read_all(asking?.answers(until).await) }
     }
 

@@ -59,8 +59,14 @@ pub struct Config {
     /// is shorter fits into a packet of the network anyway. The client's files are compressed whatever their size,
     /// each once for each coding. `None` switches all compression off. Have it off if
     /// one answer can hold a secret beside what an attacker writes: sizes tell of secrets
-    /// ([BREACH](https://breachattack.com)). WebSockets are never compressed.
+    /// ([BREACH](https://breachattack.com)).
     pub http_compression: Option<usize>,
+    /// Bytes from which on a message on a WebSocket is compressed, if the client offers permessage-deflate;
+    /// `None`, as in the reference, compresses none, and takes none that is. An event is compressed once for all its
+    /// receivers, and never with what else a client is sent, so that it keeps no window for anybody.
+    ///
+    /// [RFC 7692](https://www.rfc-editor.org/rfc/rfc7692)
+    pub websocket_compression: Option<usize>,
     /// A message that every session is sent right behind its open packet, on polling in the same answer. It is a
     /// message of Engine.IO's: clients of Socket.IO understand it only if it is one of their packets.
     pub initial_packet: Option<Message>,
@@ -108,6 +114,7 @@ impl Default for Config {
             initial_headers: None,
             headers: None,
             http_compression: Some(1_024),
+            websocket_compression: None,
             initial_packet: None,
             allow_eio3: false,
             recovery: None,

@@ -19,16 +19,18 @@ pub(crate) struct Dialect {
     jsonp: Option<u64>,
 }
 
-/// How a client wants binary messages on WebSocket.
+/// How a client wants messages on WebSocket.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum BinaryForm {
-    /// As binary frames: the bytes that everyone else gets.
+pub(crate) enum WireForm {
+    /// As they are: the bytes that everyone else gets.
     Frames,
-    /// As base64 in text frames, because it asked so by `b64`.
+    /// The same, and they may be compressed.
+    Deflated,
+    /// Binary messages as base64 in text frames, because it asked so by `b64`.
     Base64,
-    /// As binary frames that begin with the packet's type: protocol 3.
+    /// Binary messages as binary frames that begin with the packet's type: protocol 3.
     TypedFrames,
-    /// As base64 behind the packet's type.
+    /// Binary messages as base64 behind the packet's type.
     TypedBase64,
 }
 
@@ -50,12 +52,12 @@ impl Dialect {
     }
 
     /// How a WebSocket of the session takes binary messages, if its own request asked for base64 or not.
-    pub(crate) fn binary_form(revision: Revision, base64: bool) -> BinaryForm {
+    pub(crate) fn wire_form(revision: Revision, base64: bool) -> WireForm {
         match (revision, base64) {
-            (Revision::V4, false) => BinaryForm::Frames,
-            (Revision::V4, true) => BinaryForm::Base64,
-            (Revision::V3, false) => BinaryForm::TypedFrames,
-            (Revision::V3, true) => BinaryForm::TypedBase64,
+            (Revision::V4, false) => WireForm::Frames,
+            (Revision::V4, true) => WireForm::Base64,
+            (Revision::V3, false) => WireForm::TypedFrames,
+            (Revision::V3, true) => WireForm::TypedBase64,
         }
     }
 
@@ -152,27 +154,27 @@ impl Dialect {
 }
 
 /// The same frames for a client that takes binary messages in another form.
-pub(crate) fn in_form(frames: Bytes, form: BinaryForm) -> Bytes {
-    if form == BinaryForm::Frames {
+pub(crate) fn in_form(frames: Bytes, form: WireForm) -> Bytes {
+    if matches!(form, WireForm::Frames | WireForm::Deflated) {
         return frames;
     }
     let mut out = Vec::with_capacity(frames.len());
     for (opcode, data) in Frames::new(&frames) {
         match (opcode, form) {
-            (OpCode::Binary, BinaryForm::Base64) => {
+            (OpCode::Binary, WireForm::Base64) => {
                 let mut text = Vec::new();
                 payload::push_binary(&mut text, data);
                 encode_frame(&mut out, OpCode::Text, &[&text]);
             }
-            (OpCode::Binary, BinaryForm::TypedBase64) => {
+            (OpCode::Binary, WireForm::TypedBase64) => {
                 let mut text = Vec::new();
                 v3::encode_base64(data, &mut text);
                 encode_frame(&mut out, OpCode::Text, &[&text]);
             }
-            (OpCode::Binary, BinaryForm::TypedFrames) => {
+            (OpCode::Binary, WireForm::TypedFrames) => {
                 encode_frame(&mut out, OpCode::Binary, &[&v3::BINARY_PREFIX, data]);
             }
-            (OpCode::Binary, BinaryForm::Frames)
+            (OpCode::Binary, WireForm::Frames | WireForm::Deflated)
             | (
                 OpCode::Text | OpCode::Continuation | OpCode::Close | OpCode::Ping | OpCode::Pong,
                 _,

@@ -7,7 +7,7 @@ use tokio::sync::SetOnce;
 
 use crate::{
     args::ArgsError,
-    ranges::{Keep, Lane, Ranges},
+    ranges::{Keep, Lane, Range, Ranges},
 };
 
 /// What an emit returns: the event has its place in the order of its namespace, and will be
@@ -123,10 +123,16 @@ pub(crate) type Turn = SetOnce<Outcome>;
 /// An emit's share of one shard.
 pub(crate) struct Part {
     pub(crate) turn: Arc<Turn>,
-    /// Where the event lies in the turn's open lane.
-    pub(crate) start: u32,
-    pub(crate) end: u32,
+    /// Where the event lies in the turn's buffers.
+    pub(crate) open: Option<Range>,
+    pub(crate) deflated: Option<Range>,
     pub(crate) receivers: usize,
+}
+
+impl Part {
+    fn ranges(&self) -> impl Iterator<Item = &Range> {
+        self.open.iter().chain(&self.deflated)
+    }
 }
 
 /// What did not go the usual way in a pass; all else was written.
@@ -134,7 +140,7 @@ pub(crate) struct Part {
 pub(crate) struct Outcome {
     pub(crate) refusals: Vec<Refusal>,
     /// Where events lay that a newer value replaced, and for how many receivers.
-    pub(crate) superseded: Vec<(u32, usize)>,
+    pub(crate) superseded: Vec<(Lane, u32, usize)>,
 }
 
 /// One receiver that did not take all of its ranges.
@@ -158,11 +164,12 @@ pub(crate) enum Fate {
 
 impl Outcome {
     fn add_to(&self, report: &mut Report, part: &Part) {
-        let superseded = self
-            .superseded
-            .iter()
-            .find(|(start, _)| *start == part.start);
-        let superseded = superseded.map_or(0, |(_, times)| *times);
+        let is_of = |(lane, start, _): &&(Lane, u32, usize)| {
+            part.ranges()
+                .any(|range| (range.lane, range.start) == (*lane, *start))
+        };
+        let superseded = self.superseded.iter().filter(is_of);
+        let superseded: usize = superseded.map(|(.., times)| *times).sum();
         let (mut queued, mut dropped, mut volatile) = (0, 0, 0);
         for refusal in &self.refusals {
             match refusal.fate_of(part) {
@@ -185,7 +192,7 @@ impl Refusal {
     fn fate_of(&self, part: &Part) -> Option<Fate> {
         let mut before = 0;
         for range in self.ranges.iter() {
-            if range.lane == Lane::Open && range.start <= part.start && part.end <= range.end {
+            if let Some(part) = part.ranges().find(|part| range.holds(part)) {
                 let start = before + (part.start - range.start) as usize;
                 let end = before + (part.end - range.start) as usize;
                 let fate = match range.keep {

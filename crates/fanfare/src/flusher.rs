@@ -11,7 +11,7 @@ use tokio::{task::yield_now, time::sleep_until};
 use crate::{
     clock,
     emitted::{Outcome, Refusal, Turn},
-    outbox::Buffers,
+    ranges::{Lane, Lanes},
     reason::DisconnectReason,
     session::Session,
     shard::{Shard, Work},
@@ -21,12 +21,11 @@ use crate::{
 /// it by turns.
 #[derive(Default)]
 pub(crate) struct Pass {
-    open: Bytes,
-    private: Bytes,
+    lanes: Lanes<Bytes>,
     pub(crate) work: Vec<Work>,
     next: usize,
     pub(crate) report: Arc<Turn>,
-    pub(crate) superseded: Vec<(u32, usize)>,
+    pub(crate) superseded: Vec<(Lane, u32, usize)>,
     pub(crate) refusals: Vec<Refusal>,
     doomed: Vec<(Arc<Session>, DisconnectReason)>,
     began: Option<Instant>,
@@ -99,10 +98,9 @@ async fn see_to_deadlines(shard: &Shard) {
 }
 
 impl Pass {
-    pub(crate) fn begin(&mut self, open: Bytes, private: Bytes) {
+    pub(crate) fn begin(&mut self, lanes: Lanes<Bytes>) {
         debug_assert!(self.is_over(), "passes of a shard never overlap");
-        self.open = open;
-        self.private = private;
+        self.lanes = lanes;
         self.work.clear();
         self.next = 0;
         self.began = Some(clock::now());
@@ -118,11 +116,7 @@ impl Pass {
         let now = clock::now();
         let until = self.work.len().min(self.next.saturating_add(n));
         for work in &self.work[self.next..until] {
-            let buffers = Buffers {
-                open: &self.open,
-                private: &self.private,
-            };
-            let delivery = work.session.deliver(&work.ranges, buffers, now);
+            let delivery = work.session.deliver(&work.ranges, &self.lanes, now);
             if let Some(fate) = delivery.fate {
                 let written_bytes = delivery.written_bytes;
                 self.refusals.push(Refusal {
@@ -158,10 +152,8 @@ impl Pass {
         };
         // Nobody else sets it: each turn is finished once.
         let _ = std::mem::take(&mut self.report).set(outcome);
-        let spare = [&mut self.open, &mut self.private]
-            .map(|lane| std::mem::take(lane).try_into_mut().ok());
-        let [open, private] = spare;
-        shard.lock().recycle(open, private);
+        let spare = std::mem::take(&mut self.lanes).map(|lane| lane.try_into_mut().ok());
+        shard.lock().recycle(spare);
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use fanfare_proto::{
     engineio,
     socketio::{self, AckId, Nsp, msgpack},
-    websocket::{Frames, OpCode, encode_frame},
+    websocket::{OpCode, encode_frame},
 };
 
 use crate::{
@@ -15,6 +15,23 @@ use crate::{
     emitted::EmitError,
     recovery::{OFFSET_CHARS, Trailer},
 };
+
+/// The frames of one event, and the same for those who take compressed messages, if that makes a difference.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Encoded<'a> {
+    pub(crate) plain: &'a [u8],
+    pub(crate) deflated: Option<&'a [u8]>,
+}
+
+impl<'a> Encoded<'a> {
+    /// Frames that nobody gets compressed.
+    pub(crate) fn plain(plain: &'a [u8]) -> Self {
+        Self {
+            plain,
+            deflated: None,
+        }
+    }
+}
 
 /// An event: a text frame, then one binary frame for each attachment.
 ///
@@ -137,21 +154,6 @@ pub(crate) fn close() -> Vec<u8> {
     let mut out = Vec::new();
     encode_frame(&mut out, OpCode::Close, &[]);
     out
-}
-
-/// Where an event with a [place](Trailer::Place) has it: at the end of its packet, within a string.
-pub(crate) fn offset_at(frames: &[u8]) -> usize {
-    let first = Frames::new(frames).next();
-    let (opcode, packet) = first.unwrap_or((OpCode::Text, &[]));
-    let header = packet.as_ptr() as usize - frames.as_ptr() as usize;
-    let behind = match opcode {
-        // In MessagePack nothing ends a string, nor an array.
-        OpCode::Binary => 0,
-        OpCode::Text | OpCode::Continuation | OpCode::Close | OpCode::Ping | OpCode::Pong => {
-            r#""]"#.len()
-        }
-    };
-    header + packet.len() - OFFSET_CHARS - behind
 }
 
 /// What a packet is sent as.

@@ -39,6 +39,7 @@ mod clock;
 mod cluster;
 mod config;
 mod dialect;
+mod draft;
 mod emitted;
 pub mod engine;
 mod flusher;
@@ -76,7 +77,7 @@ pub use crate::{
     book::Count,
     broadcast::{Broadcast, Volatile},
     cluster::{
-        Adapter, Answer, AskId, ClusterError, Message, Node, Question, RemoteSocket, Reply,
+        Adapter, Answer, AskId, ClusterError, Manner, Message, Node, Question, RemoteSocket, Reply,
         SocketState, Targets, Worth,
     },
     config::{

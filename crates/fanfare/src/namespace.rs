@@ -16,7 +16,9 @@ use crate::{
     book::{Book, Count},
     broadcast::Select,
     clock,
+    draft::Draft,
     emitted::Emitted,
+    frame::Encoded,
     handler::Handlers,
     namespaces::Namespaces,
     ranges::{Keep, LatestKey},
@@ -251,16 +253,16 @@ impl Namespace {
     pub(crate) fn broadcast(
         &self,
         shards: &[Arc<Shard>],
-        frames: &mut [u8],
+        draft: &mut Draft,
         trailer: Trailer,
         select: &Select,
         keep: Keep,
         publish: impl FnOnce(),
     ) -> Emitted {
         let mut order = self.order();
-        self.log(&mut order, frames, trailer, select);
+        self.log(&mut order, draft, trailer, select);
         publish();
-        self.broadcast_in(order, shards, frames, select, keep)
+        self.broadcast_in(order, shards, draft.encoded(), select, keep)
     }
 
     /// The same, by who holds the order already; it is released before anybody is told.
@@ -268,7 +270,7 @@ impl Namespace {
         &self,
         order: MutexGuard<'_, Order>,
         shards: &[Arc<Shard>],
-        frames: &[u8],
+        frames: Encoded<'_>,
         select: &Select,
         keep: Keep,
     ) -> Emitted {
@@ -286,7 +288,7 @@ impl Namespace {
     pub(crate) fn ask(
         self: &Arc<Self>,
         shards: &[Arc<Shard>],
-        frames: &[u8],
+        frames: Encoded<'_>,
         select: &Select,
         new: NewRound,
         publish: impl FnOnce(),
@@ -313,7 +315,7 @@ impl Namespace {
     fn append<'a>(
         &self,
         shards: &'a [Arc<Shard>],
-        frames: &[u8],
+        frames: Encoded<'_>,
         select: &Select,
         keep: Keep,
         mut witness: impl FnMut(&ShardTurn),
@@ -332,7 +334,7 @@ impl Namespace {
     }
 
     /// Sends frames with a place in the log to one socket, at one point of the order.
-    pub(crate) fn send_logged(&self, socket: &Socket, frames: &mut [u8]) {
+    pub(crate) fn send_logged(&self, socket: &Socket, draft: &mut Draft) {
         let session = socket.session();
         let wake = {
             let mut order = self.order();
@@ -341,17 +343,17 @@ impl Namespace {
                 return;
             }
             let select = Select::only(socket.id());
-            self.log(&mut order, frames, Trailer::Place, &select);
-            turn.push_private(session.slot, frames, Keep::Event)
+            self.log(&mut order, draft, Trailer::Place, &select);
+            turn.push_event(session.slot, draft.encoded(), Keep::Event)
         };
         session.shard.tell(wake);
     }
 
-    fn log(&self, order: &mut Order, frames: &mut [u8], trailer: Trailer, select: &Select) {
+    fn log(&self, order: &mut Order, draft: &mut Draft, trailer: Trailer, select: &Select) {
         if trailer == Trailer::Place
             && let Some(settings) = &self.recovery
         {
-            order.memory.log(frames, select, settings, clock::now());
+            order.memory.log(draft, select, settings, clock::now());
         }
     }
 

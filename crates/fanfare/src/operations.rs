@@ -8,7 +8,8 @@ use crate::{
     ack::BroadcastAckError,
     args::{IntoArgs, RawArgs},
     broadcast::Select,
-    cluster::{Answer, Message, Question, Worth},
+    cluster::{Answer, Manner, Message, Question, Worth},
+    draft::Draft,
     emitted::{EmitError, Emitted},
     frame,
     inbox::Sent,
@@ -21,6 +22,14 @@ use crate::{
     shard::ShardTurn,
     socket::Socket,
 };
+
+/// An event that is to be answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Event<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) args: &'a RawArgs,
+    pub(crate) is_plain: bool,
+}
 
 impl Io {
     /// The namespace itself, or those that are there of the family.
@@ -57,14 +66,14 @@ impl Io {
         event: &str,
         args: impl IntoArgs,
         select: &Select,
-        worth: Worth,
+        manner: Manner,
     ) -> Emitted {
         let children = self.namespace().children();
         let emitted = match children {
             None if !self.is_published(select) && !self.namespace().tells_of_sent() => {
-                self.broadcast_in(self.namespace(), event, args, select, worth, || ())
+                self.broadcast_in(self.namespace(), event, args, select, manner, || ())
             }
-            children => self.broadcast_wide(children, event, args, select, worth),
+            children => self.broadcast_wide(children, event, args, select, manner),
         };
         emitted.unwrap_or_else(|error| {
             tracing::error!(%error, "an event was not sent");
@@ -79,7 +88,7 @@ impl Io {
         event: &str,
         args: impl IntoArgs,
         select: &Select,
-        worth: Worth,
+        manner: Manner,
     ) -> Result<Emitted, EmitError> {
         let args = written(event, args)?;
         let publish = || {
@@ -88,7 +97,7 @@ impl Io {
                 to: select.into(),
                 event: event.to_owned(),
                 args: args.clone(),
-                worth,
+                manner,
             });
         };
         let emit_in = |namespace: &Arc<Namespace>, publish: &dyn Fn()| {
@@ -97,7 +106,7 @@ impl Io {
                 publish();
                 receivers = self.receivers_to_tell(namespace, select);
             };
-            let emitted = self.broadcast_in(namespace, event, &args, select, worth, witness)?;
+            let emitted = self.broadcast_in(namespace, event, &args, select, manner, witness)?;
             tell_of_sent(namespace, &receivers, event, &args);
             Ok(emitted)
         };
@@ -128,18 +137,32 @@ impl Io {
         event: &str,
         args: impl IntoArgs,
         select: &Select,
-        worth: Worth,
+        manner: Manner,
         publish: impl FnOnce(),
     ) -> Result<Emitted, EmitError> {
         let server = self.server();
-        let keep = match worth {
+        let keep = match manner.worth {
             Worth::Event => Keep::Event,
             Worth::Latest => Keep::Latest(server.latest_key(namespace.number, event)),
             Worth::Volatile => Keep::Nothing,
         };
         let trailer = namespace.trailer(keep);
-        let mut frames = frame::event(&server.config, &namespace.nsp, None, trailer, event, args)?;
-        Ok(namespace.broadcast(server.shards(), &mut frames, trailer, select, keep, publish))
+        let frames = frame::event(&server.config, &namespace.nsp, None, trailer, event, args)?;
+        let mut draft = self.draft(frames, trailer, manner.is_plain);
+        Ok(namespace.broadcast(server.shards(), &mut draft, trailer, select, keep, publish))
+    }
+
+    /// The frames for all receivers, compressed if anybody takes that.
+    fn draft(&self, frames: Vec<u8>, trailer: Trailer, is_plain: bool) -> Draft {
+        let shards = self.server().shards();
+        match self.config().websocket_compression {
+            Some(min_bytes)
+                if !is_plain && shards.iter().any(|shard| shard.lock().has_deflating()) =>
+            {
+                Draft::deflated(frames, trailer, min_bytes)
+            }
+            Some(_) | None => Draft::plain(frames),
+        }
     }
 
     /// Asks everyone of the selection, on all nodes.
@@ -148,9 +171,15 @@ impl Io {
         event: &str,
         args: impl IntoArgs,
         select: &Select,
+        is_plain: bool,
         patience: Duration,
     ) -> Result<Questions, BroadcastAckError<T>> {
         let args = written(event, args)?;
+        let asked = Event {
+            name: event,
+            args: &args,
+            is_plain,
+        };
         let mut remote = None;
         let mut publish = || {
             if self.is_published(select) {
@@ -158,6 +187,7 @@ impl Io {
                     to: select.into(),
                     event: event.to_owned(),
                     args: args.clone(),
+                    is_plain,
                     patience,
                 };
                 remote = self.server().cluster.ask(self.nsp(), question);
@@ -167,7 +197,7 @@ impl Io {
         let mut ask_in = |namespace: &Arc<Namespace>, publish: &mut dyn FnMut()| {
             let (to, answers) = oneshot::channel();
             let hearer = Hearer::Here(Answers::default(), to);
-            let round = self.ask_in(namespace, event, &args, select, hearer, publish)?;
+            let round = self.ask_in(namespace, asked, select, hearer, publish)?;
             local.push(Asking::new(round, answers));
             Ok::<_, BroadcastAckError<T>>(())
         };
@@ -186,15 +216,14 @@ impl Io {
     /// Asks this node's sockets for another node. What they answer goes to `heard`, while the rounds are kept.
     pub(crate) fn ask_for_node(
         &self,
-        event: &str,
-        args: &RawArgs,
+        event: Event<'_>,
         select: &Select,
         heard: &mpsc::UnboundedSender<Answer>,
     ) -> Vec<OpenRound> {
         let mut rounds = Vec::new();
         for namespace in self.members() {
             let hearer = Hearer::Node(heard.clone());
-            match self.ask_in::<()>(&namespace, event, args, select, hearer, &mut || ()) {
+            match self.ask_in::<()>(&namespace, event, select, hearer, &mut || ()) {
                 Ok(round) => rounds.push(round),
                 Err(error) => tracing::error!(%error, "another node's event was not sent"),
             }
@@ -205,14 +234,19 @@ impl Io {
     fn ask_in<T>(
         &self,
         namespace: &Arc<Namespace>,
-        event: &str,
-        args: &RawArgs,
+        event: Event<'_>,
         select: &Select,
         to: Hearer,
         publish: &mut dyn FnMut(),
     ) -> Result<OpenRound, BroadcastAckError<T>> {
         let (config, id, nsp) = (self.config(), namespace.next_ack_id(), &namespace.nsp);
-        let frames = frame::event(config, nsp, Some(id), Trailer::None, event, args)?;
+        let Event {
+            name,
+            args,
+            is_plain,
+        } = event;
+        let frames = frame::event(config, nsp, Some(id), Trailer::None, name, args)?;
+        let draft = self.draft(frames, Trailer::None, is_plain);
         let max = self.config().limits.max_pending_acks;
         let mut receivers = Vec::new();
         let witness = || {
@@ -222,13 +256,13 @@ impl Io {
         let round = namespace
             .ask(
                 self.server().shards(),
-                &frames,
+                draft.encoded(),
                 select,
                 NewRound { id, to, max },
                 witness,
             )
             .map_err(BroadcastAckError::TooManyPending)?;
-        tell_of_sent(namespace, &receivers, event, args);
+        tell_of_sent(namespace, &receivers, name, args);
         Ok(round)
     }
 

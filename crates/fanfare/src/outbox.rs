@@ -13,9 +13,9 @@ use tokio::{net::TcpStream, sync::oneshot};
 
 use crate::{
     backlog::Backlog,
-    config::{Config, SlowReader},
+    config::{Config, Parser, SlowReader},
     emitted::Fate,
-    ranges::{Keep, Lane, Ranges},
+    ranges::{Keep, Lanes, Ranges},
     reason::DisconnectReason,
 };
 
@@ -72,13 +72,6 @@ pub(crate) struct PollAnswer {
     pub(crate) frames: Vec<Bytes>,
 }
 
-/// What the buffers of a turn hold.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Buffers<'a> {
-    pub(crate) open: &'a Bytes,
-    pub(crate) private: &'a Bytes,
-}
-
 impl Outbox {
     pub(crate) fn new(sink: Sink) -> Self {
         Self {
@@ -110,7 +103,7 @@ impl Outbox {
     pub(crate) fn deliver(
         &mut self,
         ranges: &Ranges,
-        buffers: Buffers<'_>,
+        lanes: &Lanes<Bytes>,
         config: &Config,
         now: Instant,
     ) -> Delivery {
@@ -125,7 +118,7 @@ impl Outbox {
                 };
             }
             Sink::Tcp(stream) if self.backlog.is_none() => {
-                match write_ranges(stream, ranges, buffers) {
+                match write_ranges(stream, ranges, lanes) {
                     Ok(written) => written,
                     Err(_) => {
                         return Delivery {
@@ -155,7 +148,7 @@ impl Outbox {
             },
             ..Delivery::default()
         };
-        self.queue(ranges, buffers, config, now, &mut delivery);
+        self.queue(ranges, lanes, config, now, &mut delivery);
         delivery
     }
 
@@ -319,7 +312,7 @@ impl Outbox {
     fn queue(
         &mut self,
         ranges: &Ranges,
-        buffers: Buffers<'_>,
+        lanes: &Lanes<Bytes>,
         config: &Config,
         now: Instant,
         delivery: &mut Delivery,
@@ -335,10 +328,11 @@ impl Outbox {
                 skip -= range.len();
                 continue;
             }
-            let lane = buffers.lane(range.lane);
+            let lane = lanes.get(range.lane);
             let mut frames = range.start as usize..range.end as usize;
             if range.keep == Keep::Nothing && delivery.volatile == Fate::DroppedVolatile {
-                frames.end = frames.start + begun_events_end(&lane[frames.clone()], skip);
+                frames.end =
+                    frames.start + begun_events_end(&lane[frames.clone()], skip, config.parser);
                 delivery.volatile_bytes += range.end as usize - frames.end;
                 if frames.len() <= skip {
                     skip = 0;
@@ -393,21 +387,12 @@ impl Outbox {
     }
 }
 
-impl<'a> Buffers<'a> {
-    fn lane(&self, lane: Lane) -> &'a Bytes {
-        match lane {
-            Lane::Open => self.open,
-            Lane::Private => self.private,
-        }
-    }
-}
-
-/// Where the last event ends of which some of the first `written` bytes of `frames` are part: an
-/// event is a text frame and the binary frames that follow it.
-fn begun_events_end(frames: &[u8], written: usize) -> usize {
+/// Where the last event ends of which some of the first `written` bytes of `frames` are part: in JSON an
+/// event is a text frame and the binary frames that follow it, in MessagePack any frame.
+fn begun_events_end(frames: &[u8], written: usize, parser: Parser) -> usize {
     let mut end = 0;
     while let Some((opcode, _)) = Frames::new(&frames[end..]).next() {
-        if written <= end && opcode == OpCode::Text {
+        if written <= end && (opcode == OpCode::Text || parser == Parser::MessagePack) {
             break;
         }
         end += next_frame_len(&frames[end..]);
@@ -440,12 +425,10 @@ fn make_room(
     true
 }
 
-fn write_ranges(stream: &TcpStream, ranges: &Ranges, buffers: Buffers<'_>) -> io::Result<usize> {
+fn write_ranges(stream: &TcpStream, ranges: &Ranges, lanes: &Lanes<Bytes>) -> io::Result<usize> {
     let slices: SmallVec<[IoSlice<'_>; GATHERED_SLICES]> = ranges
         .iter()
-        .map(|range| {
-            IoSlice::new(&buffers.lane(range.lane)[range.start as usize..range.end as usize])
-        })
+        .map(|range| IoSlice::new(&lanes.get(range.lane)[range.start as usize..range.end as usize]))
         .collect();
     if let [one] = &slices[..] {
         return try_write(|| stream.try_write(one));

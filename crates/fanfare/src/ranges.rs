@@ -7,9 +7,49 @@ use smallvec::SmallVec;
 pub(crate) enum Lane {
     /// Broadcasts: most sessions are sent most of it, so their ranges stay adjacent.
     Open,
+    /// The same for those who take compressed messages.
+    Deflated,
     /// Frames for one session. Kept apart, since one of them between two broadcasts would split
     /// everyone else's range.
     Private,
+}
+
+/// One of something for each lane.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lanes<T> {
+    pub(crate) open: T,
+    pub(crate) deflated: T,
+    pub(crate) private: T,
+}
+
+impl<T> Lanes<T> {
+    pub(crate) fn get(&self, lane: Lane) -> &T {
+        match lane {
+            Lane::Open => &self.open,
+            Lane::Deflated => &self.deflated,
+            Lane::Private => &self.private,
+        }
+    }
+
+    pub(crate) fn map<U>(self, mut change: impl FnMut(T) -> U) -> Lanes<U> {
+        Lanes {
+            open: change(self.open),
+            deflated: change(self.deflated),
+            private: change(self.private),
+        }
+    }
+
+    pub(crate) fn each_mut(&mut self) -> Lanes<&mut T> {
+        Lanes {
+            open: &mut self.open,
+            deflated: &mut self.deflated,
+            private: &mut self.private,
+        }
+    }
+
+    pub(crate) fn into_array(self) -> [T; 3] {
+        [self.open, self.deflated, self.private]
+    }
 }
 
 /// Names the events of which a receiver keeps only the latest unsent value.
@@ -51,6 +91,11 @@ impl Keep {
 }
 
 impl Range {
+    /// Whether all of `other` lies in it.
+    pub(crate) fn holds(&self, other: &Self) -> bool {
+        self.lane == other.lane && self.start <= other.start && other.end <= self.end
+    }
+
     pub(crate) fn len(&self) -> usize {
         (self.end - self.start) as usize
     }

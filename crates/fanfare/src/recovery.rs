@@ -12,7 +12,7 @@ use bytes::Bytes;
 use data_encoding::{BASE64URL, BASE64URL_NOPAD};
 use serde::Deserialize;
 
-use crate::{broadcast::Select, frame, ranges::Keep, socket_id::SocketId};
+use crate::{broadcast::Select, draft::Draft, ranges::Keep, socket_id::SocketId};
 
 /// Connection state recovery: a client that lost its connection and comes back in time is who it was, is in
 /// the rooms that it was in, and is sent what it missed, each event once and in order.
@@ -139,14 +139,14 @@ impl Memory {
     /// Gives an event its place, and keeps it.
     pub(crate) fn log(
         &mut self,
-        frames: &mut [u8],
+        draft: &mut Draft,
         select: &Select,
         settings: &Recovery,
         now: Instant,
     ) {
         self.last += 1;
-        let at = frame::offset_at(frames);
-        BASE64URL_NOPAD.encode_mut(&self.last.to_be_bytes(), &mut frames[at..at + OFFSET_CHARS]);
+        draft.set_place(self.last);
+        let frames = draft.encoded().plain;
         self.log.push_back(Logged {
             place: self.last,
             at: now,
@@ -269,6 +269,7 @@ pub(crate) const OFFSET_CHARS: usize = 11;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame;
 
     fn pid(n: u8) -> Pid {
         Pid::new([n; 15])
@@ -291,8 +292,9 @@ mod tests {
         }
     }
 
-    fn event(text: &str) -> Vec<u8> {
-        frame::text(format!(r#"42["e","{text}","{}"]"#, "A".repeat(OFFSET_CHARS)).as_bytes())
+    fn event(text: &str) -> Draft {
+        let text = format!(r#"42["e","{text}","{}"]"#, "A".repeat(OFFSET_CHARS));
+        Draft::plain(frame::text(text.as_bytes()))
     }
 
     fn claim(n: u8, offset: u64) -> Claim {
@@ -351,7 +353,7 @@ mod tests {
     fn a_place_that_is_not_in_the_log_recovers_nobody() {
         let (mut memory, now) = (Memory::default(), Instant::now());
         let settings = Recovery {
-            max_log_bytes: 3 * event("0").len(),
+            max_log_bytes: 3 * event("0").encoded().plain.len(),
             ..Recovery::default()
         };
         for n in 1..=5 {
@@ -396,7 +398,7 @@ mod tests {
         for (missed, is_recovered) in [(3, true), (4, false)] {
             let (mut memory, now) = (Memory::default(), Instant::now());
             let settings = Recovery {
-                max_missed_bytes: 3 * event("0").len(),
+                max_missed_bytes: 3 * event("0").encoded().plain.len(),
                 ..Recovery::default()
             };
             memory.keep(pid(1), away(1, &[]), &settings, now);

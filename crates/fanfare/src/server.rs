@@ -107,6 +107,9 @@ impl Server {
             self.sessions.insert(&session);
             session
         });
+        if let Opening::WebSocket(form) = opening {
+            session.set_form(form);
+        }
         self.metrics.count_session();
         session.start();
         // A shutdown that has begun meanwhile may not have found it.

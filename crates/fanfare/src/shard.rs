@@ -17,8 +17,9 @@ use crate::{
     broadcast::Select,
     emitted::{Fate, Part, Refusal, Turn},
     flusher::{self, Pass},
+    frame::Encoded,
     members::Members,
-    ranges::{Keep, Lane, Range, Ranges},
+    ranges::{Keep, Lane, Lanes, Range, Ranges},
     session::Session,
     socket_id::SocketId,
 };
@@ -37,11 +38,12 @@ pub(crate) struct Shard {
 pub(crate) struct ShardTurn {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    open: BytesMut,
-    private: BytesMut,
+    lanes: Lanes<BytesMut>,
     dirty: Vec<u32>,
     report: Arc<Turn>,
-    superseded: Vec<(u32, usize)>,
+    superseded: Vec<(Lane, u32, usize)>,
+    /// Slots of sessions that take compressed messages.
+    n_deflating: usize,
     /// What the turn held for sessions that ended within it.
     refusals: Vec<Refusal>,
     /// Indexed by the namespace's number.
@@ -63,6 +65,7 @@ struct Slot {
     generation: u32,
     ranges: Ranges,
     is_leaving: bool,
+    is_deflating: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -85,8 +88,8 @@ impl Shard {
             turn: Mutex::new(ShardTurn {
                 slots: Vec::new(),
                 free: Vec::new(),
-                open: BytesMut::new(),
-                private: BytesMut::new(),
+                lanes: Lanes::default(),
+                n_deflating: 0,
                 dirty: Vec::new(),
                 report: Arc::default(),
                 superseded: Vec::new(),
@@ -169,6 +172,19 @@ impl ShardTurn {
         self.slot(id).is_some_and(|slot| slot.is_leaving)
     }
 
+    /// The session takes compressed messages from here on.
+    pub(crate) fn deflate(&mut self, id: SlotId) {
+        if let Some(slot) = self.slot(id).filter(|slot| !slot.is_deflating) {
+            slot.is_deflating = true;
+            self.n_deflating += 1;
+        }
+    }
+
+    /// Whether anybody here takes compressed messages.
+    pub(crate) fn has_deflating(&self) -> bool {
+        0 < self.n_deflating
+    }
+
     /// Sends `frame` behind all else, and frees the slot after that.
     pub(crate) fn free_slot_after(&mut self, id: SlotId, frame: &[u8]) -> Wake {
         let wake = self.push_private(id, frame, Keep::Event);
@@ -183,30 +199,30 @@ impl ShardTurn {
         if self.slot(id).is_none_or(|slot| slot.is_leaving) {
             return Wake::Nobody;
         }
-        let start = offset(self.private.len());
-        self.private.extend_from_slice(frame);
-        let range = Range {
-            lane: Lane::Private,
-            start,
-            end: offset(self.private.len()),
-            keep,
-        };
+        let range = append(&mut self.lanes, Lane::Private, frame, keep);
         let was_clean = self.dirty.is_empty();
         widen(&mut self.slots, &mut self.dirty, id.index, range);
-        Wake::after(was_clean, self.private.len())
+        Wake::after(was_clean, range.end)
     }
 
-    /// Sends `frames` to one member of a namespace.
+    /// Sends an event to one session, compressed if it is and the session takes it.
+    pub(crate) fn push_event(&mut self, id: SlotId, frames: Encoded<'_>, keep: Keep) -> Wake {
+        let deflated = frames.deflated;
+        let deflated = deflated.filter(|_| self.slot(id).is_some_and(|slot| slot.is_deflating));
+        self.push_private(id, deflated.unwrap_or(frames.plain), keep)
+    }
+
+    /// Sends an event to one member of a namespace.
     pub(crate) fn push_to_member(
         &mut self,
         slot: SlotId,
         namespace: usize,
         id: SocketId,
-        frames: &[u8],
+        frames: Encoded<'_>,
         keep: Keep,
     ) -> Wake {
         match self.is_member(namespace, id) {
-            true => self.push_private(slot, frames, keep),
+            true => self.push_event(slot, frames, keep),
             false => Wake::Nobody,
         }
     }
@@ -216,60 +232,70 @@ impl ShardTurn {
             .is_some_and(|members| members.has(id))
     }
 
-    /// Sends `frame` to everyone of this shard whom `select` names.
+    /// Sends frames to everyone of this shard whom `select` names, compressed to those who take it if they are.
     pub(crate) fn push_broadcast(
         &mut self,
-        frame: &[u8],
+        frames: Encoded<'_>,
         namespace: usize,
         select: &Select,
         keep: Keep,
     ) -> Option<(Part, Wake)> {
         let members = self.members.get(namespace)?;
-        let start = offset(self.open.len());
-        self.open.extend_from_slice(frame);
-        let range = Range {
-            lane: Lane::Open,
-            start,
-            end: offset(self.open.len()),
-            keep,
-        };
+        let starts = (self.lanes.open.len(), self.lanes.deflated.len());
+        let open = append(&mut self.lanes, Lane::Open, frames.plain, keep);
+        let deflated = frames
+            .deflated
+            .filter(|_| 0 < self.n_deflating)
+            .map(|frames| append(&mut self.lanes, Lane::Deflated, frames, keep));
         let was_clean = self.dirty.is_empty();
-        let mut receivers = 0;
+        let (mut receivers, mut n_deflated) = (0, 0);
         let mut send = |slot: u32| {
+            let range = match deflated {
+                Some(deflated) if self.slots[slot as usize].is_deflating => {
+                    n_deflated += 1;
+                    deflated
+                }
+                Some(_) | None => open,
+            };
             receivers += 1;
             if let Some(older) = widen(&mut self.slots, &mut self.dirty, slot, range)
-                && older.lane == Lane::Open
+                && older.lane != Lane::Private
             {
-                match self
-                    .superseded
-                    .iter_mut()
-                    .find(|(start, _)| *start == older.start)
-                {
-                    Some((_, times)) => *times += 1,
-                    None => self.superseded.push((older.start, 1)),
+                let known = self.superseded.iter_mut();
+                let mut known =
+                    known.filter(|(lane, start, _)| (*lane, *start) == (older.lane, older.start));
+                match known.next() {
+                    Some((.., times)) => *times += 1,
+                    None => self.superseded.push((older.lane, older.start, 1)),
                 }
             }
         };
         members.for_each(select, &mut send);
+        // Nobody's ranges reach into what is cut off here.
+        let open = Some(open).filter(|_| n_deflated < receivers);
+        let deflated = deflated.filter(|_| 0 < n_deflated);
+        if open.is_none() {
+            self.lanes.open.truncate(starts.0);
+        }
+        if deflated.is_none() {
+            self.lanes.deflated.truncate(starts.1);
+        }
         if receivers == 0 {
-            self.open.truncate(start as usize);
             return None;
         }
-        let wake = Wake::after(was_clean, self.open.len());
-        Some((
-            Part {
-                turn: self.report.clone(),
-                start,
-                end: range.end,
-                receivers,
-            },
-            wake,
-        ))
+        let filled = self.lanes.open.len().max(self.lanes.deflated.len());
+        let part = Part {
+            turn: self.report.clone(),
+            open,
+            deflated,
+            receivers,
+        };
+        Some((part, Wake::after(was_clean, offset(filled))))
     }
 
     /// What is to be sent, and the buffers it lies in; the next turn begins.
     pub(super) fn swap(&mut self, pass: &mut Pass) {
-        pass.begin(self.open.split().freeze(), self.private.split().freeze());
+        pass.begin(self.lanes.each_mut().map(|lane| lane.split().freeze()));
         for index in std::mem::take(&mut self.dirty) {
             let slot = &mut self.slots[index as usize];
             let ranges = std::mem::take(&mut slot.ranges);
@@ -295,8 +321,9 @@ impl ShardTurn {
     }
 
     /// Gives the buffers of a pass back for the next turn, unless they grew past use.
-    pub(super) fn recycle(&mut self, open: Option<BytesMut>, private: Option<BytesMut>) {
-        for (mine, spare) in [(&mut self.open, open), (&mut self.private, private)] {
+    pub(super) fn recycle(&mut self, spare: Lanes<Option<BytesMut>>) {
+        let mine = self.lanes.each_mut().into_array();
+        for (mine, spare) in mine.into_iter().zip(spare.into_array()) {
             if let Some(mut spare) = spare
                 && mine.is_empty()
                 && mine.capacity() < spare.capacity()
@@ -370,6 +397,7 @@ impl ShardTurn {
         let generation = slot.generation.wrapping_add(1);
         let ended = std::mem::take(slot);
         slot.generation = generation;
+        self.n_deflating -= usize::from(ended.is_deflating);
         if !ended.ranges.is_empty() {
             self.refusals.push(Refusal {
                 ranges: ended.ranges,
@@ -392,8 +420,8 @@ pub(crate) enum Wake {
 }
 
 impl Wake {
-    fn after(was_clean: bool, buffered_bytes: usize) -> Self {
-        match (was_clean, buffered_bytes > OPEN_BYTES) {
+    fn after(was_clean: bool, buffered_bytes: u32) -> Self {
+        match (was_clean, buffered_bytes as usize > OPEN_BYTES) {
             (_, true) => Self::Overfull,
             (true, false) => Self::Flusher,
             (false, false) => Self::Nobody,
@@ -415,6 +443,22 @@ fn widen(slots: &mut [Slot], dirty: &mut Vec<u32>, index: u32, range: Range) -> 
             None
         }
         Keep::Latest(_) => slot.ranges.push_latest(range),
+    }
+}
+
+fn append(lanes: &mut Lanes<BytesMut>, lane: Lane, frames: &[u8], keep: Keep) -> Range {
+    let buffer = match lane {
+        Lane::Open => &mut lanes.open,
+        Lane::Deflated => &mut lanes.deflated,
+        Lane::Private => &mut lanes.private,
+    };
+    let start = offset(buffer.len());
+    buffer.extend_from_slice(frames);
+    Range {
+        lane,
+        start,
+        end: offset(buffer.len()),
+        keep,
     }
 }
 

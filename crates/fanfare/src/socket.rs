@@ -17,8 +17,10 @@ use crate::{
     broadcast::{Broadcast, Volatile},
     clock,
     cluster::SocketState,
+    dialect::WireForm,
+    draft::Draft,
     emitted::EmitError,
-    frame,
+    frame::{self, Encoded},
     handler::Handlers,
     inbox::{Inbox, Sent},
     io::Io,
@@ -182,6 +184,17 @@ impl Socket {
         Volatile(self.clone())
     }
 
+    /// This socket, for events that are compressed or not, as [`Broadcast::compress`] says.
+    ///
+    /// ```
+    /// # let io = fanfare::Io::new();
+    /// io.on_connect(|_, socket| async move { socket.compress(false).emit("key", "secret"); });
+    /// ```
+    pub fn compress(&self, compresses: bool) -> Broadcast {
+        let own = Broadcast::new(self.io(), None).to(self.id()).local();
+        own.compress(compresses)
+    }
+
     /// Sends an event, and waits for the client's answer. The event is sent at once, not when
     /// the result is first awaited.
     ///
@@ -312,7 +325,7 @@ impl Socket {
     pub(crate) fn send_ack(&self, id: AckId, args: impl IntoArgs) {
         let parser = self.0.session.server.config.parser;
         match frame::ack(parser, &self.0.namespace.nsp, id, args) {
-            Ok(frame) => self.send_frames(&frame, Keep::Event),
+            Ok(frames) => self.send_behind(frames, Trailer::None, Keep::Event),
             Err(error) => tracing::error!(%error, "an answer was not sent"),
         }
     }
@@ -352,14 +365,21 @@ impl Socket {
         Ok(())
     }
 
-    fn send_behind(&self, mut frames: Vec<u8>, trailer: Trailer, keep: Keep) {
+    fn send_behind(&self, frames: Vec<u8>, trailer: Trailer, keep: Keep) {
+        let config = &self.0.session.server.config;
+        let mut draft = match config.websocket_compression {
+            Some(min_bytes) if self.0.session.form() == WireForm::Deflated => {
+                Draft::deflated(frames, trailer, min_bytes)
+            }
+            Some(_) | None => Draft::plain(frames),
+        };
         match trailer {
-            Trailer::Place => self.0.namespace.send_logged(self, &mut frames),
-            Trailer::None | Trailer::Shield => self.send_frames(&frames, keep),
+            Trailer::Place => self.0.namespace.send_logged(self, &mut draft),
+            Trailer::None | Trailer::Shield => self.send_frames(draft.encoded(), keep),
         }
     }
 
-    fn send_frames(&self, frames: &[u8], keep: Keep) {
+    fn send_frames(&self, frames: Encoded<'_>, keep: Keep) {
         let (session, namespace) = (&self.0.session, &self.0.namespace);
         let wake = session.shard.lock().push_to_member(
             session.slot,

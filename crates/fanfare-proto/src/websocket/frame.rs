@@ -63,6 +63,8 @@ impl OpCode {
 pub struct Header {
     /// Whether this is the last frame of its message.
     pub fin: bool,
+    /// Whether RSV1 is set: its message is compressed, if that was agreed on. Only with Text and Binary.
+    pub is_compressed: bool,
     /// What the frame is.
     pub opcode: OpCode,
     /// The key its payload is masked with, if it is.
@@ -87,10 +89,14 @@ impl Header {
         let &[first, second, ref rest @ ..] = bytes else {
             return Ok(None);
         };
-        if first & RSV != 0 {
+        if first & RSV_2_3 != 0 {
             return Err(Violation::ReservedBits);
         }
         let opcode = OpCode::decode(first & OPCODE)?;
+        let is_compressed = first & RSV_1 != 0;
+        if is_compressed && !matches!(opcode, OpCode::Text | OpCode::Binary) {
+            return Err(Violation::ReservedBits);
+        }
         let fin = first & FIN != 0;
         let length = second & LENGTH;
         if opcode.is_control() && !fin {
@@ -112,6 +118,7 @@ impl Header {
         };
         let header = Self {
             fin,
+            is_compressed,
             opcode,
             mask,
             payload_bytes,
@@ -140,7 +147,7 @@ fn decode_length(length: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, Violat
 /// Control frames carry at most 125 bytes; that is the caller's to keep.
 pub fn encode_frame(out: &mut Vec<u8>, opcode: OpCode, parts: &[&[u8]]) {
     let payload_bytes = parts.iter().map(|part| part.len()).sum();
-    encode_header(out, opcode, payload_bytes, 0);
+    encode_header(out, FIN | opcode.encode(), payload_bytes, 0);
     for part in parts {
         out.extend_from_slice(part);
     }
@@ -151,7 +158,7 @@ pub fn encode_frame(out: &mut Vec<u8>, opcode: OpCode, parts: &[&[u8]]) {
 /// `mask` is to be random, and new for each frame (RFC 6455 §5.3).
 pub fn encode_masked_frame(out: &mut Vec<u8>, opcode: OpCode, parts: &[&[u8]], mask: [u8; 4]) {
     let payload_bytes = parts.iter().map(|part| part.len()).sum();
-    encode_header(out, opcode, payload_bytes, MASK);
+    encode_header(out, FIN | opcode.encode(), payload_bytes, MASK);
     out.extend_from_slice(&mask);
     let start = out.len();
     for part in parts {
@@ -160,11 +167,16 @@ pub fn encode_masked_frame(out: &mut Vec<u8>, opcode: OpCode, parts: &[&[u8]], m
     mask::apply(&mut out[start..], mask);
 }
 
+/// Appends a final, unmasked frame of a message that is compressed.
+pub(super) fn encode_compressed_frame(out: &mut Vec<u8>, opcode: OpCode, message: &[u8]) {
+    encode_header(out, FIN | RSV_1 | opcode.encode(), message.len(), 0);
+    out.extend_from_slice(message);
+}
+
 /// Appends a header up to its length, and makes room for the frame.
-fn encode_header(out: &mut Vec<u8>, opcode: OpCode, payload_bytes: usize, mask_bit: u8) {
-    debug_assert!(!opcode.is_control() || payload_bytes <= usize::from(MAX_CONTROL_BYTES));
+fn encode_header(out: &mut Vec<u8>, first: u8, payload_bytes: usize, mask_bit: u8) {
     out.reserve(Header::MAX_BYTES + payload_bytes);
-    out.push(FIN | opcode.encode());
+    out.push(first);
     match (u8::try_from(payload_bytes), u16::try_from(payload_bytes)) {
         (Ok(length), _) if length < LENGTH_16 => out.push(mask_bit | length),
         (_, Ok(length)) => {
@@ -216,7 +228,8 @@ impl<'a> Iterator for Frames<'a> {
 }
 
 const FIN: u8 = 0b1000_0000;
-const RSV: u8 = 0b0111_0000;
+const RSV_1: u8 = 0b0100_0000;
+const RSV_2_3: u8 = 0b0011_0000;
 const OPCODE: u8 = 0b0000_1111;
 const MASK: u8 = 0b1000_0000;
 const LENGTH: u8 = 0b0111_1111;

@@ -4,7 +4,7 @@ use std::mem;
 
 use bytes::Bytes;
 
-use super::{CloseFrame, Header, OpCode, Violation, mask};
+use super::{CloseFrame, Header, OpCode, Violation, deflate, mask};
 use crate::Limits;
 
 /// A whole message, or a control frame.
@@ -40,6 +40,8 @@ pub struct Reader {
     role: Role,
     max_payload_bytes: usize,
     max_fragments: usize,
+    /// Whether messages may be compressed.
+    inflates: bool,
     state: State,
 }
 
@@ -59,7 +61,17 @@ impl Reader {
             role,
             max_payload_bytes: limits.max_payload_bytes,
             max_fragments: limits.max_fragments,
+            inflates: false,
             state: State::Idle,
+        }
+    }
+
+    /// The same, where [compression](super::deflate) has been agreed on.
+    #[must_use]
+    pub fn inflating(self) -> Self {
+        Self {
+            inflates: true,
+            ..self
         }
     }
 
@@ -104,7 +116,7 @@ impl Reader {
             if !partial.read_payload(input) {
                 return Ok(None);
             }
-            if let Some(message) = partial.end_frame()? {
+            if let Some(message) = partial.end_frame(self.max_payload_bytes)? {
                 return Ok(Some(message));
             }
         }
@@ -122,8 +134,11 @@ impl Reader {
                 return Err(Violation::ExpectedContinuation);
             }
             (OpCode::Continuation, None) => return Err(Violation::UnexpectedContinuation),
+            (OpCode::Text | OpCode::Binary, None) if header.is_compressed && !self.inflates => {
+                return Err(Violation::ReservedBits);
+            }
             (OpCode::Text | OpCode::Binary, None) => {
-                partial.message = Some(Fragments::new(header.opcode));
+                partial.message = Some(Fragments::new(header.opcode, header.is_compressed));
             }
             (OpCode::Continuation, Some(_)) | (OpCode::Close | OpCode::Ping | OpCode::Pong, _) => {}
         }
@@ -177,6 +192,7 @@ struct Frame {
 struct Fragments {
     /// Text or Binary.
     opcode: OpCode,
+    is_compressed: bool,
     count: usize,
     data: Vec<u8>,
 }
@@ -230,7 +246,7 @@ impl Partial {
     }
 
     /// What a frame that is complete makes complete.
-    fn end_frame(&mut self) -> Result<Option<Message>, Violation> {
+    fn end_frame(&mut self, max_payload_bytes: usize) -> Result<Option<Message>, Violation> {
         let Some(frame) = self.frame.take() else {
             return Ok(None);
         };
@@ -243,27 +259,35 @@ impl Partial {
             OpCode::Pong => Ok(Some(Message::Pong(mem::take(&mut self.control).into()))),
             OpCode::Continuation | OpCode::Text | OpCode::Binary if !frame.fin => Ok(None),
             OpCode::Continuation | OpCode::Text | OpCode::Binary => {
-                self.message.take().map(Fragments::finish).transpose()
+                let message = self.message.take();
+                message
+                    .map(|message| message.finish(max_payload_bytes))
+                    .transpose()
             }
         }
     }
 }
 
 impl Fragments {
-    fn new(opcode: OpCode) -> Self {
+    fn new(opcode: OpCode, is_compressed: bool) -> Self {
         Self {
             opcode,
+            is_compressed,
             count: 0,
             data: Vec::new(),
         }
     }
 
-    fn finish(self) -> Result<Message, Violation> {
+    fn finish(self, max_payload_bytes: usize) -> Result<Message, Violation> {
+        let data = match self.is_compressed {
+            true => deflate::inflate(&self.data, max_payload_bytes)?,
+            false => self.data,
+        };
         if self.opcode == OpCode::Text {
-            let text = String::from_utf8(self.data).map_err(|_| Violation::InvalidUtf8)?;
+            let text = String::from_utf8(data).map_err(|_| Violation::InvalidUtf8)?;
             Ok(Message::Text(text))
         } else {
-            Ok(Message::Binary(self.data.into()))
+            Ok(Message::Binary(data.into()))
         }
     }
 }

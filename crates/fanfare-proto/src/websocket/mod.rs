@@ -1,9 +1,10 @@
 //! WebSocket frames and messages, [RFC 6455](https://www.rfc-editor.org/rfc/rfc6455).
 //!
 //! [`Reader`] turns bytes into messages; [`encode_frame`] writes the server's frames, which
-//! are unmasked and hence the same bytes for every receiver. No extensions.
+//! are unmasked and hence the same bytes for every receiver. The one extension is [`deflate`].
 
 mod close;
+pub mod deflate;
 mod frame;
 mod handshake;
 mod mask;

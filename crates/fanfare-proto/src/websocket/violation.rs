@@ -9,7 +9,7 @@ use super::CloseCode;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
-    /// RSV1, RSV2 or RSV3 is set and no extension was agreed on (§5.2).
+    /// RSV1, RSV2 or RSV3 is set where no extension that was agreed on has it (§5.2).
     #[error("a reserved bit is set")]
     ReservedBits,
     /// The opcode is one of 3–7 or 11–15 (§5.2).
@@ -45,6 +45,9 @@ pub enum Violation {
     /// Text, or the reason of a Close, is not UTF-8 (§8.1).
     #[error("text is not UTF-8")]
     InvalidUtf8,
+    /// A compressed message is no DEFLATE (RFC 7692 §7.2.2).
+    #[error("message is not DEFLATE")]
+    InvalidDeflate,
     /// A message longer than [`Limits::max_payload_bytes`](crate::Limits::max_payload_bytes).
     #[error("message is too big")]
     MessageTooBig,
@@ -68,7 +71,7 @@ impl Violation {
             | Self::ExpectedContinuation
             | Self::TruncatedCloseCode
             | Self::BadCloseCode => CloseCode::PROTOCOL_ERROR,
-            Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
+            Self::InvalidUtf8 | Self::InvalidDeflate => CloseCode::INVALID_PAYLOAD,
             Self::MessageTooBig => CloseCode::MESSAGE_TOO_BIG,
             Self::TooManyFragments => CloseCode::POLICY_VIOLATION,
         }

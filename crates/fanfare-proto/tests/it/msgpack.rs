@@ -9,6 +9,8 @@ use fanfare_proto::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::vectors::properties;
+
 fn bytes(hex: &str) -> Bytes {
     let hex: String = hex.split_whitespace().collect();
     HEXLOWER_PERMISSIVE
@@ -349,6 +351,8 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    #![proptest_config(properties())]
+
     #[test]
     fn what_is_written_is_read(
         values in proptest::collection::vec(value(), 0..4),

@@ -6,7 +6,7 @@ use std::{fs, io};
 
 /// Crates that bring a runtime, sockets, a clock or chance. With them goes what is named after
 /// them: `tokio` stands for `tokio-util` too.
-const IMPURE_CRATES: [&str; 29] = [
+const IMPURE_CRATES: [&str; 28] = [
     "actix",
     "async-io",
     "async-net",
@@ -33,7 +33,6 @@ const IMPURE_CRATES: [&str; 29] = [
     "rustix",
     "smol",
     "socket2",
-    "time",
     "tokio",
     "windows-sys",
 ];
@@ -57,7 +56,7 @@ const IMPURE_PATHS: [&str; 12] = [
 fn no_dependency_brings_a_runtime_a_socket_or_a_clock() {
     let tree = Command::new(env!("CARGO"))
         .args(["tree", "--offline", "--edges", "normal", "--prefix", "none"])
-        .args(["--package", env!("CARGO_PKG_NAME"), "--format", "{p}"])
+        .args(["--package", env!("CARGO_PKG_NAME"), "--format", "{p} {f}"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo runs: it runs this test");
@@ -70,6 +69,11 @@ fn no_dependency_brings_a_runtime_a_socket_or_a_clock() {
         .filter_map(|line| line.split(' ').next())
         .collect();
     assert!(crates.contains(&"bytes"), "the tree was read: {tree}");
+    // Without these it computes dates, and knows none.
+    let time = tree.lines().find(|line| line.starts_with("time "));
+    let asks = ["std", "local-offset"]
+        .map(|feature| time.is_some_and(|line| line.split([' ', ',']).any(|word| word == feature)));
+    assert_eq!(asks, [false, false], "{time:?}");
     for name in crates {
         let impure = IMPURE_CRATES.iter().find(|impure| {
             name.strip_prefix(**impure)

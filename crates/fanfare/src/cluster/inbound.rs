@@ -17,6 +17,7 @@ use crate::{
     handler::BoxFuture,
     inbox::{self, Place, caught},
     io::Io,
+    operations::Event,
     round::OpenRound,
     server::Server,
     socket_id::SocketId,
@@ -30,10 +31,10 @@ pub(crate) fn receive(server: &Arc<Server>, message: Message) {
             to,
             event,
             args,
-            worth,
+            manner,
         } => with(server, &nsp, |io| {
             // Who waits for the report is on the other node, if anybody is.
-            drop(io.broadcast(&event, args, &to.into(), worth));
+            drop(io.broadcast(&event, args, &to.into(), manner));
         }),
         Message::Join { nsp, of, room } => with(server, &nsp, |io| io.join_of(&of.into(), &room)),
         Message::Leave { nsp, of, room } => with(server, &nsp, |io| io.leave_of(&of.into(), &room)),
@@ -89,11 +90,17 @@ fn answer(server: &Arc<Server>, nsp: &str, id: AskId, question: Question) {
             to,
             event,
             args,
+            is_plain,
             patience,
         } => {
             let (heard, hears) = mpsc::unbounded_channel();
             let select: Select = to.into();
-            let rounds = io.map(|io| io.ask_for_node(&event, &args, &select, &heard));
+            let event = Event {
+                name: &event,
+                args: &args,
+                is_plain,
+            };
+            let rounds = io.map(|io| io.ask_for_node(event, &select, &heard));
             let until = clock::after(patience);
             tokio::spawn(pass_on(hears, rounds.unwrap_or_default(), until, reply));
         }

@@ -18,8 +18,8 @@ pub enum Message {
         event: String,
         /// Its arguments.
         args: RawArgs,
-        /// What becomes of it where it can't be sent at once.
-        worth: Worth,
+        /// How it is sent.
+        manner: Manner,
     },
     /// Sockets join a room.
     Join {
@@ -83,6 +83,8 @@ pub enum Question {
         event: String,
         /// Its arguments.
         args: RawArgs,
+        /// Whether it is sent as it is to those, too, who take compressed messages.
+        is_plain: bool,
         /// How long answers are waited for.
         patience: Duration,
     },
@@ -136,6 +138,24 @@ pub struct Targets {
     pub rooms: Vec<String>,
     /// But none of those in these.
     pub except: Vec<String>,
+}
+
+/// How an event is sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Manner {
+    /// What becomes of it where it can't be sent at once.
+    pub worth: Worth,
+    /// Whether it is sent as it is to those, too, who take compressed messages.
+    pub is_plain: bool,
+}
+
+impl From<Worth> for Manner {
+    fn from(worth: Worth) -> Self {
+        Self {
+            worth,
+            is_plain: false,
+        }
+    }
 }
 
 /// What becomes of an event where a receiver can't take it at once.

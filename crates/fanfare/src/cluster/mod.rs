@@ -18,7 +18,7 @@ use std::{
 };
 
 pub(crate) use asking::{Asker, Asking};
-pub use message::{Answer, AskId, Message, Question, Reply, SocketState, Targets, Worth};
+pub use message::{Answer, AskId, Manner, Message, Question, Reply, SocketState, Targets, Worth};
 pub use remote::RemoteSocket;
 
 use crate::{handler::BoxFuture, server::Server};

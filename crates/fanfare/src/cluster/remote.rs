@@ -72,7 +72,7 @@ impl RemoteSocket {
         let until = clock::after(patience);
         let asking = self
             .io
-            .ask::<T>(event, args, self.selected().select(), patience);
+            .ask::<T>(event, args, self.selected().select(), false, patience);
         async move {
             let answers = asking.map_err(BroadcastAckError::into_ack_error)?;
             let mut answers = answers.answers(until).await;

@@ -1,6 +1,7 @@
 //! Answers: every response of ours, in the reference's form.
 
 use bytes::Bytes;
+use fanfare_proto::websocket::deflate;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
@@ -46,13 +47,17 @@ pub(super) fn preflight(cors: &Cors, asked: &HeaderMap) -> Ours {
     answer
 }
 
-pub(super) fn switching(accept: &str, protocol: Option<&HeaderValue>) -> Ours {
+pub(super) fn switching(accept: &str, protocol: Option<&HeaderValue>, is_deflated: bool) -> Ours {
     let mut answer = empty(StatusCode::SWITCHING_PROTOCOLS);
     let headers = answer.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     if let Ok(accept) = HeaderValue::from_str(accept) {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    if is_deflated {
+        let extensions = HeaderValue::from_static(deflate::ACCEPTANCE);
+        headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, extensions);
     }
     if let Some(protocol) = protocol.and_then(first_protocol) {
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);

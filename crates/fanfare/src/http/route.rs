@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fanfare_proto::{
     engineio::{Query, Revision, Transport, Violation},
-    websocket::check_upgrade,
+    websocket::{check_upgrade, deflate},
 };
 use http::{Method, header, request::Parts};
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::{Config, Origins},
-    dialect::{BinaryForm, Dialect},
+    dialect::{Dialect, WireForm},
     server::Server,
     session::Session,
 };
@@ -31,13 +31,13 @@ pub(super) enum Route {
     OpenWebSocket {
         accept: String,
         dialect: Dialect,
-        binary: BinaryForm,
+        form: WireForm,
     },
     /// The session moves to WebSocket.
     Upgrade {
         accept: String,
         session: Arc<Session>,
-        binary: BinaryForm,
+        form: WireForm,
     },
     /// A WebSocket that fits no session: opened, then closed.
     CloseWebSocket { accept: String },
@@ -165,20 +165,34 @@ fn route_upgrade(
             .and_then(|value| value.to_str().ok())
     };
     let accept = check_upgrade(text).map_err(|wrong| Refused::Handshake(wrong.to_string()))?;
-    let binary = Dialect::binary_form(query.revision, query.base64);
+    let form = wire_form(&server.config, query, parts);
     match (transport, session) {
         (Transport::Polling, _) => Ok(Route::CloseWebSocket { accept }),
         (Transport::WebSocket, Some(session)) => Ok(Route::Upgrade {
             accept,
             session,
-            binary,
+            form,
         }),
         (Transport::WebSocket, None) if server.is_closing() => Err(Refused::Closing),
         (Transport::WebSocket, None) => Ok(Route::OpenWebSocket {
             accept,
             dialect: Dialect::of(query),
-            binary,
+            form,
         }),
+    }
+}
+
+/// How the WebSocket's messages look, by what the client asks for and what is offered to it.
+fn wire_form(config: &Config, query: &Query, parts: &Parts) -> WireForm {
+    let offers = parts.headers.get_all(header::SEC_WEBSOCKET_EXTENSIONS);
+    let mut offers = offers.iter().filter_map(|offer| offer.to_str().ok());
+    match Dialect::wire_form(query.revision, query.base64) {
+        WireForm::Frames
+            if config.websocket_compression.is_some() && offers.any(deflate::is_offered) =>
+        {
+            WireForm::Deflated
+        }
+        form => form,
     }
 }
 

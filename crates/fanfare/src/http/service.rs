@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    dialect::Polled,
+    dialect::{Polled, WireForm},
     frame,
     head::Head,
     io::Io,
@@ -241,9 +241,9 @@ where
         Route::OpenWebSocket {
             accept,
             dialect,
-            binary,
+            form,
         } => {
-            let opening = Opening::WebSocket(binary);
+            let opening = Opening::WebSocket(form);
             let session = io
                 .server()
                 .open_session(head(io, parts), dialect, opening)?;
@@ -254,8 +254,8 @@ where
         Route::Upgrade {
             accept,
             session,
-            binary,
-        } => switch(io, parts, &accept, Purpose::Upgrade(session, binary)),
+            form,
+        } => switch(io, parts, &accept, Purpose::Upgrade(session, form)),
         Route::CloseWebSocket { accept } => switch(io, parts, &accept, Purpose::Nothing),
     };
     Ok(answer)
@@ -310,6 +310,7 @@ fn switch(io: &Io, parts: &mut Parts, accept: &str, purpose: Purpose) -> Ours {
     if let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() {
         request.extensions_mut().insert(upgrade);
     }
+    let is_deflated = purpose.form() == Some(WireForm::Deflated);
     let upgrade = hyper::upgrade::on(request);
     io.server().tasks.spawn(async move {
         match upgrade.await {
@@ -317,5 +318,5 @@ fn switch(io: &Io, parts: &mut Parts, accept: &str, purpose: Purpose) -> Ours {
             Err(error) => websocket::lost(&purpose, &error),
         }
     });
-    answer::switching(accept, protocol.as_ref())
+    answer::switching(accept, protocol.as_ref(), is_deflated)
 }

@@ -153,7 +153,7 @@ impl Io {
     /// afterwards, on whichever thread, comes after it at every receiver. Never blocks on the
     /// network, and may be called with locks held.
     pub fn emit(&self, event: &str, args: impl IntoArgs) -> Emitted {
-        self.broadcast(event, args, &Select::default(), Worth::Event)
+        self.broadcast(event, args, &Select::default(), Worth::Event.into())
     }
 
     /// Sends an event of which receivers need the latest value only.
@@ -201,6 +201,11 @@ impl Io {
     /// ```
     pub fn volatile(&self) -> Volatile<Broadcast> {
         Broadcast::new(self.clone(), None).volatile()
+    }
+
+    /// Everyone in the namespace, for events that are compressed or not; see [`Broadcast::compress`].
+    pub fn compress(&self, compresses: bool) -> Broadcast {
+        Broadcast::new(self.clone(), None).compress(compresses)
     }
 
     /// The sockets of `room`.

@@ -31,7 +31,7 @@ use tracing::debug;
 use crate::{
     args::RawArgs,
     clock,
-    dialect::{BinaryForm, Dialect},
+    dialect::{Dialect, WireForm},
     engine, frame,
     head::Head,
     inbox::{self, Leaving, Place},
@@ -63,14 +63,14 @@ pub(crate) struct Session {
     /// Whether the address's count of sessions that have not joined still has this one in it.
     is_joining: AtomicBool,
     /// What the client takes on WebSocket.
-    binary: OnceLock<BinaryForm>,
+    form: OnceLock<WireForm>,
 }
 
 /// How a session begins.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Opening {
     Polling,
-    WebSocket(BinaryForm),
+    WebSocket(WireForm),
 }
 
 struct State {
@@ -134,9 +134,9 @@ impl Session {
     ) -> Self {
         let now = clock::now();
         let config = &server.config;
-        let (transport, sink, binary) = match opening {
-            Opening::Polling => (Transport::Polling, Sink::Polling(None), None),
-            Opening::WebSocket(binary) => (Transport::WebSocket, Sink::Task, Some(binary)),
+        let (transport, sink) = match opening {
+            Opening::Polling => (Transport::Polling, Sink::Polling(None)),
+            Opening::WebSocket(_) => (Transport::WebSocket, Sink::Task),
         };
         let machine = engineio::Session::new(dialect.revision, transport, &config.timing(), now);
         let state = State {
@@ -162,19 +162,22 @@ impl Session {
             resumed: Notify::new(),
             n_full: AtomicUsize::new(0),
             is_joining: AtomicBool::new(true),
-            binary: binary.map(OnceLock::from).unwrap_or_default(),
+            form: OnceLock::new(),
             server,
         }
     }
 
-    pub(crate) fn binary(&self) -> BinaryForm {
-        self.binary.get().copied().unwrap_or(BinaryForm::Frames)
+    pub(crate) fn form(&self) -> WireForm {
+        self.form.get().copied().unwrap_or(WireForm::Frames)
     }
 
-    /// The WebSocket that the session has moved to.
-    pub(crate) fn set_binary(&self, binary: BinaryForm) {
+    /// The session is on a WebSocket from here on, and what is sent from here on goes there.
+    pub(crate) fn set_form(&self, form: WireForm) {
         // A session moves once.
-        let _ = self.binary.set(binary);
+        let _ = self.form.set(form);
+        if form == WireForm::Deflated {
+            self.shard.lock().deflate(self.slot);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -2,14 +2,15 @@
 
 use std::{sync::Arc, time::Instant};
 
+use bytes::Bytes;
 use fanfare_proto::engineio::Transport;
 use tracing::debug;
 
 use super::Session;
 use crate::{
     clock,
-    outbox::{Buffers, Delivery, PollAnswer},
-    ranges::{Keep, Ranges},
+    outbox::{Delivery, PollAnswer},
+    ranges::{Keep, Lanes, Ranges},
 };
 
 impl Session {
@@ -29,12 +30,12 @@ impl Session {
     pub(crate) fn deliver(
         self: &Arc<Self>,
         ranges: &Ranges,
-        buffers: Buffers<'_>,
+        lanes: &Lanes<Bytes>,
         now: Instant,
     ) -> Delivery {
         let mut delivery = self
             .outbox()
-            .deliver(ranges, buffers, &self.server.config, now);
+            .deliver(ranges, lanes, &self.server.config, now);
         if 0 < delivery.dropped_bytes {
             self.server.metrics.count_dropped(delivery.dropped_bytes);
             debug!(sid = ?self.sid, bytes = delivery.dropped_bytes, "events were dropped: the client reads too slowly");

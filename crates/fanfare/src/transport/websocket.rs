@@ -27,7 +27,7 @@ use tokio::{
 
 use crate::{
     clock,
-    dialect::{self, BinaryForm},
+    dialect::{self, WireForm},
     frame,
     session::{ProbeCommand, Session},
 };
@@ -37,9 +37,20 @@ pub(crate) enum Purpose {
     /// A session that began on it.
     Session(Arc<Session>),
     /// Taking over a session that is on polling.
-    Upgrade(Arc<Session>, BinaryForm),
+    Upgrade(Arc<Session>, WireForm),
     /// Nothing: it is closed at once, since its session can't be upgraded.
     Nothing,
+}
+
+impl Purpose {
+    /// How messages look on it.
+    pub(crate) fn form(&self) -> Option<WireForm> {
+        match self {
+            Self::Session(session) => Some(session.form()),
+            Self::Upgrade(_, form) => Some(*form),
+            Self::Nothing => None,
+        }
+    }
 }
 
 /// Serves an upgraded connection, in a task that holds no more than an idle one needs: what the
@@ -51,9 +62,9 @@ pub(crate) async fn run(upgraded: Upgraded, purpose: Purpose) {
                 return;
             };
             let tasks = link.session.server.tasks.clone();
-            match link.session.binary() {
-                BinaryForm::Frames => tasks.spawn(serve_tcp(link)),
-                BinaryForm::Base64 | BinaryForm::TypedFrames | BinaryForm::TypedBase64 => {
+            match link.session.form() {
+                WireForm::Frames | WireForm::Deflated => tasks.spawn(serve_tcp(link)),
+                WireForm::Base64 | WireForm::TypedFrames | WireForm::TypedBase64 => {
                     tasks.spawn(async move { serve_stream(&mut link).await })
                 }
             };
@@ -99,7 +110,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     async fn open(mut stream: S, purpose: Purpose, leftover: &[u8]) -> Option<Self> {
         match purpose {
             Purpose::Session(session) => {
-                let mut reader = new_reader(&session);
+                let mut reader = new_reader(&session, session.form());
                 if let ControlFlow::Break(ending) =
                     feed(&session, Via::WebSocket, &mut reader, leftover)
                 {
@@ -111,8 +122,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                     session,
                 })
             }
-            Purpose::Upgrade(session, binary) => {
-                let reader = new_reader(&session);
+            Purpose::Upgrade(session, form) => {
+                let reader = new_reader(&session, form);
                 let mut probe = Probe {
                     stream,
                     reader,
@@ -125,7 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                             reader,
                             session,
                         } = probe;
-                        session.set_binary(binary);
+                        session.set_form(form);
                         Self {
                             stream,
                             reader,
@@ -207,8 +218,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Probe<S> {
     }
 }
 
-fn new_reader(session: &Session) -> Reader {
-    Reader::new(Role::Server, &session.server.config.limits.proto)
+fn new_reader(session: &Session, form: WireForm) -> Reader {
+    let reader = Reader::new(Role::Server, &session.server.config.limits.proto);
+    match form {
+        WireForm::Deflated => reader.inflating(),
+        WireForm::Frames | WireForm::Base64 | WireForm::TypedFrames | WireForm::TypedBase64 => {
+            reader
+        }
+    }
 }
 
 /// Why a stream is read no further.
@@ -390,7 +407,7 @@ async fn write_all(
             continue;
         }
         for frames in frames {
-            let frames = dialect::in_form(frames, session.binary());
+            let frames = dialect::in_form(frames, session.form());
             output.write_all(&frames).await?;
         }
         output.flush().await?;

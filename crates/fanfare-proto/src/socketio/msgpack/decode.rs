@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use rmp::Marker;
-use time::{OffsetDateTime, macros::format_description};
+use time::OffsetDateTime;
 
 use super::{EXT_TYPE, MAX_DEPTH};
 use crate::{
@@ -419,8 +419,11 @@ enum Defined {
 
 /// A date as JavaScript writes it; `None`, which is `null`, outside the years that four digits name.
 fn iso_8601(ms: i64) -> Option<String> {
-    let format =
-        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     let date = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok()?;
-    (0 <= date.year()).then(|| date.format(format).ok())?
+    let (year, month, day) = date.to_calendar_date();
+    let (hour, minute, second, ms) = date.to_hms_milli();
+    let month = u8::from(month);
+    (0 <= year).then(|| {
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+    })
 }

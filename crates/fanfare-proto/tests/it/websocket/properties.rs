@@ -1,8 +1,13 @@
 //! What holds for all messages, all bytes and all cuts.
 
 use bytes::Bytes;
-use fanfare_proto::websocket::{
-    Frames, Header, Message, OpCode, encode_masked_frame, next_frame_len,
+use fanfare_proto::{
+    Limits,
+    websocket::{
+        Frames, Header, Message, OpCode, Reader, Role,
+        deflate::{Deflater, stored_at},
+        encode_masked_frame, next_frame_len,
+    },
 };
 use proptest::prelude::*;
 
@@ -124,5 +129,59 @@ proptest! {
     fn no_bytes_make_a_walk_over_frames_panic(bytes: Vec<u8>) {
         let _ = next_frame_len(&bytes);
         let _ = Frames::new(&bytes).count();
+    }
+}
+
+/// The client's frame that a server's is.
+fn masked(frame: &[u8], mask: [u8; 4]) -> Vec<u8> {
+    let (opcode, payload) = Frames::new(frame).next().expect("a whole frame");
+    let mut out = Vec::new();
+    encode_masked_frame(&mut out, opcode, &[payload], mask);
+    out[0] |= frame[0] & 0x40;
+    out
+}
+
+proptest! {
+    #![proptest_config(properties())]
+
+    #[test]
+    fn what_is_compressed_is_read_wherever_its_end_is_stored(
+        data in prop::collection::vec(any::<u8>(), 0..3_000),
+        repeats in 1_usize..20,
+        stored in any::<prop::sample::Index>(),
+        new_end in any::<u8>(),
+        mask in any::<[u8; 4]>(),
+    ) {
+        let data = data.repeat(repeats);
+        let stored = stored.index(data.len().min(200) + 1);
+        let mut frame = Vec::new();
+        Deflater::default().encode_frame(&mut frame, OpCode::Binary, &data, stored);
+        let (header, start) = Header::decode(&frame).unwrap().expect("a whole frame");
+        prop_assert!(header.is_compressed);
+        let mut expected = data.clone();
+        if 0 < stored {
+            let at = start + stored_at(frame.len() - start, stored);
+            frame[at] = new_end;
+            let first = expected.len() - stored;
+            expected[first] = new_end;
+        }
+        let mut reader = Reader::new(Role::Server, &Limits::default()).inflating();
+        let message = reader.read(&mut &masked(&frame, mask)[..]);
+        prop_assert_eq!(message, Ok(Some(Message::Binary(expected.into()))));
+    }
+
+    #[test]
+    fn no_compressed_bytes_make_it_panic_or_take_more_than_allowed(
+        data in prop::collection::vec(any::<u8>(), 0..500),
+        mask in any::<[u8; 4]>(),
+    ) {
+        let mut frame = Vec::new();
+        encode_masked_frame(&mut frame, OpCode::Binary, &[&data], mask);
+        frame[0] |= 0x40;
+        let limits = Limits { max_payload_bytes: 1_000, ..Limits::default() };
+        let mut reader = Reader::new(Role::Server, &limits).inflating();
+        if let Ok(Some(Message::Binary(data))) = reader.read(&mut &frame[..]) {
+            prop_assert!(data.len() <= 1_000);
+        }
     }
 }

@@ -240,6 +240,21 @@ async fn on_polling_packets_are_base64() {
 }
 
 #[tokio::test]
+async fn volatile_events_are_dropped_one_by_one() {
+    let server = Server::with(config()).await;
+    let session = server.polling().await;
+    let base64 = |packet: &[u8]| format!("b{}", data_encoding::BASE64.encode(packet));
+    session.send(&base64(b"\x82\xa4type\x00\xa3nsp\xa1/")).await;
+    session.receive().await;
+    // Between two polls nothing can be written.
+    let report = server.io.volatile().emit("gone", ()).report().await;
+    assert_eq!(report.expect("it is sent").dropped_volatile, 1);
+    server.io.emit("e", ());
+    let expected = base64(b"\x83\xa4type\x02\xa3nsp\xa1/\xa4data\x92\xa1e\xc0");
+    assert_eq!(session.receive().await, expected);
+}
+
+#[tokio::test]
 async fn recovery_finds_its_place_in_this_form_too() {
     let server = Server::with(Config {
         recovery: Some(Recovery::default()),

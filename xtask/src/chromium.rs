@@ -2,13 +2,11 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::fs;
-use std::io::{IsTerminal as _, Write as _, stdin, stdout};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::debian;
 use crate::needs::{self, Missing};
-use crate::step;
 
 /// Who could answer a question.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,11 +45,9 @@ pub(crate) fn find(place: Place) -> Result<PathBuf, Missing> {
     if let Some(found) = in_path() {
         return Ok(found);
     }
-    if may_install(place) {
-        install();
-        if let Some(found) = in_path() {
-            return Ok(found);
-        }
+    debian::install("chromium", "The browser tests need", place);
+    if let Some(found) = in_path() {
+        return Ok(found);
     }
     Err(Missing {
         what: "no Chromium in PATH".to_owned(),
@@ -85,71 +81,6 @@ fn works(chromium: &Path) -> Option<PathBuf> {
         .then(|| chromium.into())
 }
 
-fn may_install(place: Place) -> bool {
-    is_debian() && is_root() && needs::in_path("apt-get").is_some() && place.allows_install()
-}
-
-impl Place {
-    fn allows_install(self) -> bool {
-        match self {
-            Self::Ci => true,
-            Self::Desk => stdin().is_terminal() && asked(),
-        }
-    }
-}
-
-fn asked() -> bool {
-    print!("The browser tests need Chromium. Install Debian's package with apt-get? [y/N] ");
-    let mut answer = String::new();
-    stdout().flush().is_ok()
-        && stdin().read_line(&mut answer).is_ok()
-        && matches!(answer.trim(), "y" | "Y" | "yes")
-}
-
-/// Elsewhere the package of this name may be something else: on Ubuntu it fetches a snap.
-fn is_debian() -> bool {
-    fs::read_to_string("/etc/os-release").is_ok_and(|text| names_debian(&text))
-}
-
-fn names_debian(os_release: &str) -> bool {
-    os_release
-        .lines()
-        .any(|line| line.trim() == "ID=debian" || line.trim() == "ID=\"debian\"")
-}
-
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output();
-    id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
-}
-
-/// Whether it worked is seen by looking for the browser again.
-fn install() {
-    let apt_get = |words: &[&str]| {
-        let mut command = Command::new("apt-get");
-        command
-            .args([
-                "-q",
-                "-o",
-                "Acquire::Retries=3",
-                "-o",
-                "DPkg::Lock::Timeout=120",
-            ])
-            .args(words)
-            .env("DEBIAN_FRONTEND", "noninteractive");
-        command
-    };
-    let install = ["install", "--yes", "--no-install-recommends", "chromium"];
-    let steps = [
-        ("apt-get update", apt_get(&["update"])),
-        ("apt-get install chromium", apt_get(&install)),
-    ];
-    for (name, mut command) in steps {
-        if let Err(error) = step::run(name, &mut command) {
-            eprintln!("{error:#}");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,11 +93,5 @@ mod tests {
         assert_eq!(of("false"), Place::Desk);
         assert_eq!(of(""), Place::Desk);
         assert_eq!(Place::of(None), Place::Desk);
-    }
-
-    #[test]
-    fn only_debian_itself_is_debian() {
-        assert!(names_debian("PRETTY_NAME=\"Debian\"\nID=debian\n"));
-        assert!(!names_debian("ID=ubuntu\nID_LIKE=debian\n"));
     }
 }

@@ -16,6 +16,7 @@ mod bench;
 mod cargo;
 mod checkout;
 mod chromium;
+mod debian;
 mod needs;
 mod serve;
 mod setup;

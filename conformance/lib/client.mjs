@@ -89,6 +89,20 @@ export class Client extends Watched {
     return first;
   }
 
+  /** Its id, as long as it is connected. */
+  get id() {
+    return this.socket.id;
+  }
+
+  leave() {
+    this.socket.disconnect();
+  }
+
+  /** Sends an event that wants no answer. */
+  emit(event, ...args) {
+    this.socket.emit(event, ...args);
+  }
+
   /** The first arguments of all events of this name. */
   heard(name) {
     return this.events.filter(([event]) => event === name).map(([, first]) => first);

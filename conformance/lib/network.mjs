@@ -11,6 +11,7 @@ export class Network extends Watched {
   #wires = new Set();
   /** Set while WebSockets are held back: what lets them go on. */
   #held;
+  #isDown = false;
 
   /** A network to the server at `url`. It is gone when the test ends. */
   static async to(t, url) {
@@ -47,7 +48,21 @@ export class Network extends Watched {
     this.#wires.clear();
   }
 
+  /** The same, and nobody gets through before `mend`. Browsers ask again when a connection ends without an answer. */
+  break() {
+    this.#isDown = true;
+    this.cut();
+  }
+
+  mend() {
+    this.#isDown = false;
+  }
+
   #lay(client) {
+    if (this.#isDown) {
+      client.destroy();
+      return;
+    }
     const server = connect(this.#port, "127.0.0.1");
     const wire = { ends: [client, server], use: "none" };
     this.#wires.add(wire);

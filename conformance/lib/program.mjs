@@ -7,6 +7,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { PATIENCE_MS, Watched } from "./deadline.mjs";
 
@@ -24,7 +25,9 @@ export class Program extends Watched {
 
   constructor(t, file, args = [], env = {}) {
     super();
-    this.#child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = spawn(file, args, { env: { ...process.env, ...env }, stdio: "pipe" });
+    // Who has ended reads nothing more; that it has is seen elsewhere.
+    this.#child.stdin.on("error", () => {});
     running.add(this.#child);
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream.setEncoding("utf8").on("data", (text) => {
@@ -42,6 +45,15 @@ export class Program extends Watched {
 
   get pid() {
     return this.#child.pid;
+  }
+
+  /** Calls back with each line that it prints. */
+  onLine(callback) {
+    createInterface({ input: this.#child.stdout }).on("line", callback);
+  }
+
+  write(text) {
+    this.#child.stdin.write(text);
   }
 
   /** Ends it, and says how it ended. */
@@ -95,8 +107,14 @@ class Server {
 }
 
 /** One of the examples, listening. */
-export function startExample(t, name) {
-  return Server.started((port) => (port === 0 ? onFreePort(t, name) : onPort(t, name, port)));
+export function startExample(t, name, env = {}) {
+  return startOnPort(t, join(given("FANFARE_EXAMPLES"), name), [], env);
+}
+
+/** A program that listens at `PORT`, and does not say so. */
+export function startOnPort(t, file, args = [], env = {}) {
+  const at = (port) => onPort(t, file, args, { ...env, PORT: String(port) }, port);
+  return Server.started((port) => (port === 0 ? onFreePort(at) : at(port)));
 }
 
 /** The room, listening, with a database of its own and more arguments if there are any. */
@@ -132,6 +150,16 @@ export function addresses(program) {
   return [...program.output.matchAll(/^listening on (http:\S+)$/gm)].map(([, url]) => url);
 }
 
+/** A program of other makers' crates. */
+export function foreign(name) {
+  return join(given("FANFARE_FOREIGN"), name);
+}
+
+/** The Python that has other makers' packages. */
+export function python() {
+  return given("FANFARE_PYTHON");
+}
+
 /** The binary `fanfare`. */
 export function binary() {
   return given("FANFARE_BIN");
@@ -147,17 +175,17 @@ export async function freePort() {
   return port;
 }
 
-/** Examples do not say where they listen, so they are told, and told again if somebody else was faster. */
-async function onFreePort(t, name) {
+/** They do not say where they listen, so they are told, and told again if somebody else was faster. */
+async function onFreePort(start) {
   for (;;) {
-    const server = await onPort(t, name, await freePort());
+    const server = await start(await freePort());
     if (!server.program.ended) return server;
-    assert.match(server.program.output, /in use/, `${server.program}`);
+    assert.match(server.program.output, /in use/i, `${server.program}`);
   }
 }
 
-async function onPort(t, name, port) {
-  const program = new Program(t, join(given("FANFARE_EXAMPLES"), name), [], { PORT: String(port) });
+async function onPort(t, file, args, env, port) {
+  const program = new Program(t, file, args, env);
   const deadline = Date.now() + PATIENCE_MS;
   while (!program.ended && !(await answers(port))) {
     assert(Date.now() < deadline, `does not listen: ${program}`);

@@ -29,6 +29,18 @@ pub(crate) struct Selection {
     pub(crate) parts: Vec<Part>,
     /// Only tests whose name contains one of these; all of them if empty.
     pub(crate) names: Vec<String>,
+    /// What becomes of the table of clients in docs/compatibility.md.
+    pub(crate) table: Table,
+}
+
+/// What becomes of the table that the conformance tests prove, once all of them have passed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Table {
+    /// The page has to have it.
+    #[default]
+    Compare,
+    /// The page gets it.
+    Write,
 }
 
 impl Selection {
@@ -138,15 +150,24 @@ fn lesson_port(address: &str) -> Result<u16, Usage> {
 fn parse_test(words: &[String]) -> Result<Selection, Usage> {
     let mut selection = Selection::default();
     for word in words {
+        if word == "--write-table" {
+            selection.table = Table::Write;
+            continue;
+        }
         if word.starts_with('-') {
             return Err(Usage(format!(
-                "test takes names of tests, not options; it was given '{word}'"
+                "test takes names of tests and --write-table; it was given '{word}'"
             )));
         }
         match Part::ALL.into_iter().find(|part| part.name() == word) {
             Some(part) => selection.parts.push(part),
             None => selection.names.push(word.clone()),
         }
+    }
+    if selection.table == Table::Write && !selection.names.is_empty() {
+        return Err(Usage(
+            "--write-table needs every test of conformance; tests were chosen by name".to_owned(),
+        ));
     }
     Ok(selection)
 }
@@ -158,6 +179,8 @@ cargo xtask serve --lesson [--listen 127.0.0.1:PORT]
                                the same for the lesson's own program
 cargo xtask test [WORD…]       set up what is missing, then run every test;
                                rust, web and conformance choose a part, any other word tests by name
+cargo xtask test conformance --write-table
+                               the same, then write the table of clients that they prove into docs/compatibility.md
 cargo xtask tidy               the rules about files that no other tool checks
 cargo xtask bench [ARGS…]      the measurements of docs/performance.md";
 
@@ -219,9 +242,23 @@ mod tests {
             Task::Test(Selection {
                 parts: vec![Part::Conformance],
                 names: words("reconnect"),
+                table: Table::Compare,
             }),
         );
         check_refused("test --nocapture", "'--nocapture'");
+    }
+
+    #[test]
+    fn the_table_is_written_by_a_run_of_everything_only() {
+        check(
+            "test conformance --write-table",
+            Task::Test(Selection {
+                parts: vec![Part::Conformance],
+                table: Table::Write,
+                ..Selection::default()
+            }),
+        );
+        check_refused("test reconnect --write-table", "by name");
     }
 
     #[test]

@@ -39,10 +39,19 @@ impl Checkout {
 ///
 /// If the system does not tell where this program is.
 pub(crate) fn built(profile: &str) -> io::Result<PathBuf> {
+    Ok(target()?.join(profile))
+}
+
+/// The folder of all that is built or set up.
+///
+/// # Errors
+///
+/// If the system does not tell where this program is.
+pub(crate) fn target() -> io::Result<PathBuf> {
     let xtask = env::current_exe()?;
     let target = xtask
         .ancestors()
         .nth(2)
         .expect("cargo built it two folders down");
-    Ok(target.join(profile))
+    Ok(target.into())
 }

@@ -1,15 +1,17 @@
 //! The tests by other makers' clients: which of them, and what they are told.
 //!
 //! They are `conformance/*.test.mjs`, for Node's own test runner. In the environment they find `FANFARE_BIN`, the binary;
-//! `FANFARE_EXAMPLES`, the folder of the examples; and `CHROMIUM`, unless there is none.
+//! `FANFARE_EXAMPLES`, the folder of the examples; `CHROMIUM`, `FANFARE_PYTHON` and `FANFARE_FOREIGN`, unless there is none; and
+//! `FANFARE_PROVEN`, the file for notes of what they prove, of which the table of clients is made.
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{fs, io};
 
 use anyhow::{Context as _, Result, ensure};
 
 use super::ground::Ground;
+use crate::args::Table;
 use crate::checkout;
 
 /// The run of the tests in `folder` that `names` choose.
@@ -21,6 +23,15 @@ pub(super) fn command(folder: &Path, names: &[String], ground: &Ground) -> Resul
     let files = test_files(folder).with_context(|| format!("reading {}", folder.display()))?;
     let chosen = choose(&files, names);
     let built = checkout::built("debug")?;
+    let proven = proven()?;
+    if let Err(error) = fs::remove_file(&proven) {
+        ensure!(
+            error.kind() == io::ErrorKind::NotFound,
+            "{error}: {}",
+            proven.display()
+        );
+    }
+    let [python, foreign] = ground.foreign();
     let mut command = Command::new("node");
     command
         .current_dir(folder)
@@ -34,9 +45,34 @@ pub(super) fn command(folder: &Path, names: &[String], ground: &Ground) -> Resul
         .args(chosen.files)
         .env("FANFARE_BIN", built.join("fanfare"))
         .env("FANFARE_EXAMPLES", built.join("examples"))
+        .env("FANFARE_PROVEN", proven)
         .env_remove("CHROMIUM")
-        .envs(ground.chromium().map(|chromium| ("CHROMIUM", chromium)));
+        .envs(ground.chromium().map(|chromium| ("CHROMIUM", chromium)))
+        .envs(python.map(|python| ("FANFARE_PYTHON", python)))
+        .envs(foreign.map(|foreign| ("FANFARE_FOREIGN", foreign)));
     Ok(command)
+}
+
+/// What the tests in `folder` have proven, compared with the table of the page or written there.
+///
+/// # Errors
+///
+/// If there is no place for the notes.
+pub(super) fn table(folder: &Path, table: Table) -> Result<Command> {
+    let mut command = Command::new("node");
+    command
+        .current_dir(folder)
+        .arg("table.mjs")
+        .arg(match table {
+            Table::Compare => "compare",
+            Table::Write => "write",
+        })
+        .arg(proven()?);
+    Ok(command)
+}
+
+fn proven() -> Result<PathBuf> {
+    Ok(checkout::target()?.join("proven.jsonl"))
 }
 
 /// A file of tests that takes longer hangs. The slowest waits out heartbeats of 45 s several times.

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use super::foreign;
 use crate::args::{Part, Selection};
 use crate::checkout::Checkout;
 use crate::chromium::{self, Place};
@@ -18,6 +19,12 @@ pub(super) enum Obstacle {
     Missing(String),
     /// A step failed: so has the part.
     Broken(String),
+}
+
+impl From<Missing> for Obstacle {
+    fn from(missing: Missing) -> Self {
+        Self::Missing(missing.to_string())
+    }
 }
 
 impl From<anyhow::Error> for Obstacle {
@@ -37,6 +44,8 @@ pub(super) struct Ground {
     programs: Result<(), Obstacle>,
     /// None if no part asked for it.
     chromium: Option<Result<PathBuf, Missing>>,
+    /// The Python of other makers' packages, and the folder of their programs in Rust; none if no part asked.
+    foreign: Option<[Result<PathBuf, Obstacle>; 2]>,
 }
 
 impl Ground {
@@ -50,11 +59,16 @@ impl Ground {
             clients: Ok(()),
             programs: Ok(()),
             chromium: None,
+            foreign: None,
         };
         if selection.takes(Part::Conformance) {
             ground.clients = npm_step(checkout, || setup::packages(&checkout.conformance()));
             ground.programs = step(|| step::run("build", &mut build(checkout)));
             ground.chromium = Some(chromium::find(place));
+            ground.foreign = Some([
+                foreign::python(checkout, place),
+                foreign::programs(checkout, place),
+            ]);
         }
         ground
     }
@@ -78,11 +92,27 @@ impl Ground {
         self.chromium.as_ref()?.as_ref().ok()
     }
 
-    /// What is in the way of the browser tests. They are among the conformance tests and skip themselves, but only we
-    /// know the way out.
-    pub(super) fn no_browser(&self) -> Option<Obstacle> {
-        let missing = self.chromium.as_ref()?.as_ref().err()?;
-        Some(Obstacle::Missing(missing.to_string()))
+    /// The Python of other makers' packages, and the folder of their programs in Rust.
+    pub(super) fn foreign(&self) -> [Option<&PathBuf>; 2] {
+        match &self.foreign {
+            Some(foreign) => foreign.each_ref().map(|found| found.as_ref().ok()),
+            None => [None, None],
+        }
+    }
+
+    /// What is in the way of the tests with a browser, and of those of clients in Python and in Rust. They are among the
+    /// conformance tests and skip themselves, but only we know the way out.
+    pub(super) fn missing_clients(&self) -> Vec<(&'static str, Obstacle)> {
+        let mut missing = Vec::new();
+        if let Some(Err(why)) = &self.chromium {
+            missing.push(("browser", Obstacle::Missing(why.to_string())));
+        }
+        if let Some(foreign) = &self.foreign {
+            for (name, found) in ["python client", "rust client"].into_iter().zip(foreign) {
+                missing.extend(found.as_ref().err().map(|why| (name, why.clone())));
+            }
+        }
+        missing
     }
 }
 
@@ -119,6 +149,7 @@ mod tests {
             clients: Ok(()),
             programs: Ok(()),
             chromium: None,
+            foreign: None,
         }
     }
 
@@ -146,14 +177,14 @@ mod tests {
         };
         let told = "no Chromium in PATH: on Debian `apt-get install chromium`";
         assert_eq!(
-            ground.no_browser(),
-            Some(Obstacle::Missing(told.to_owned()))
+            ground.missing_clients(),
+            [("browser", Obstacle::Missing(told.to_owned()))]
         );
         assert_eq!(ground.of(Part::Conformance), Ok(()));
     }
 
     #[test]
     fn a_browser_that_nobody_asked_for_is_not_missed() {
-        assert_eq!(level().no_browser(), None);
+        assert_eq!(level().missing_clients(), []);
     }
 }

@@ -4,6 +4,7 @@
 //! to change that; with `CI=true` it has failed.
 
 mod conformance;
+mod foreign;
 mod ground;
 
 use std::process::{Command, ExitCode};
@@ -27,11 +28,9 @@ pub(crate) fn run(checkout: &Checkout, selection: &Selection) -> ExitCode {
             reports.push(Report::of(part, checkout, selection, &ground));
         }
     }
-    reports.extend(
-        ground
-            .no_browser()
-            .map(|why| Report::without_run("browser", why)),
-    );
+    reports.extend(table(checkout, selection, &ground, &reports));
+    let missing = ground.missing_clients().into_iter();
+    reports.extend(missing.map(|(name, why)| Report::without_run(name, why)));
     summary(&reports, selection, place)
 }
 
@@ -93,6 +92,33 @@ fn tally(
         }
     };
     Ok(Tally::of(&mut command)?)
+}
+
+/// The table of clients is what a run of all conformance tests proves; any other run says nothing about it.
+fn table(
+    checkout: &Checkout,
+    selection: &Selection,
+    ground: &Ground,
+    reports: &[Report],
+) -> Option<Report> {
+    let conformance = Part::Conformance.name();
+    let run = reports.iter().find(|report| report.name == conformance)?;
+    let is_whole = selection.names.is_empty() && ground.missing_clients().is_empty();
+    if !is_whole || run.why.is_some() || run.tally.failed > 0 {
+        return None;
+    }
+    let start = Instant::now();
+    let tally = conformance::table(&checkout.conformance(), selection.table)
+        .and_then(|mut command| Ok(Tally::of(&mut command)?));
+    Some(match tally {
+        Ok(tally) => Report {
+            name: "table",
+            tally,
+            time: start.elapsed(),
+            why: None,
+        },
+        Err(error) => Report::without_run("table", error.into()),
+    })
 }
 
 /// Unit, integration and documentation tests.

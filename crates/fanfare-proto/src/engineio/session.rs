@@ -322,6 +322,13 @@ impl Session {
         }
     }
 
+    /// The same behind packets that have just been sent. A pending `GET` is left to them, and the next one ends
+    /// the session: answered with a close alone, it would take the client's only news of why with it.
+    pub fn close_behind(&mut self, now: Instant) {
+        self.take_poll();
+        self.close(now);
+    }
+
     /// Ends the session at once; what is buffered for a `GET` is lost.
     pub fn abort(&mut self, reason: CloseReason) {
         self.end(reason);

@@ -287,7 +287,10 @@ impl Session {
                     leave(socket, DisconnectReason::ServerNamespaceDisconnect, steps);
                 }
             }
-            state.machine.close(now);
+            match steps.is_empty() {
+                true => state.machine.close(now),
+                false => state.machine.close_behind(now),
+            }
         });
     }
 

@@ -266,6 +266,17 @@ async fn a_closed_socket_on_polling_is_told_with_the_next_get() {
 }
 
 #[tokio::test]
+async fn a_closed_socket_whose_poll_waits_is_told_by_it() {
+    let (server, mut notes, polling) = watched_polling().await;
+    let mut get = polling.park().await;
+    server.io.sockets().remove(0).close();
+    check_left(&mut notes, "server namespace disconnect").await;
+    assert_eq!(get.receive().await.text(), "41");
+    assert_eq!(polling.receive().await, "6\u{1e}1");
+    assert_eq!(polling.get().await.status, 400);
+}
+
+#[tokio::test]
 async fn a_connect_handler_that_panics_disconnects_its_socket() {
     for is_later in [false, true] {
         let server = Server::start().await;

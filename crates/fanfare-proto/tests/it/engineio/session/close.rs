@@ -40,6 +40,17 @@ fn what_is_buffered_goes_out_before_the_news() {
 }
 
 #[test]
+fn behind_packets_a_pending_get_is_left_to_them() {
+    let mut f = Fixture::parked();
+    f.session.close_behind(f.now);
+    f.session.handle_poll_answered();
+    f.check("");
+    f.park();
+    f.check("poll 6␞1, closed: forced close");
+    f.check_closed();
+}
+
+#[test]
 fn a_client_that_never_polls_again_is_not_waited_for_forever() {
     let mut f = Fixture::closing();
     f.fires_at(3_000);

@@ -483,12 +483,16 @@ fn handle(session: &Arc<Session>, via: Via, message: Message) -> ControlFlow<End
             }
         }
         Message::Pong(_) => {}
-        Message::Close(_) => {
+        Message::Close(goodbye) => {
             if via == Via::WebSocket && !session.is_open() {
                 // The answer to ours, which is written or about to be.
                 return ControlFlow::Break(Ending::Over);
             }
-            send_close(session, via, &[]);
+            let mut payload = Vec::new();
+            if let Some(goodbye) = goodbye {
+                goodbye.encode(&mut payload);
+            }
+            send_close(session, via, &payload);
             return ControlFlow::Break(Ending::Lost(CloseReason::TransportClose));
         }
     }

@@ -102,13 +102,15 @@ async fn breaking_rfc_6455_is_a_transport_error_and_closing_a_transport_close() 
 }
 
 #[tokio::test]
-async fn a_close_frame_is_answered_by_one() {
+async fn a_close_frame_is_answered_by_the_same() {
     let server = Server::with(server::echo()).await;
-    let mut websocket = server.websocket().await;
-    websocket.send_bytes(&frame::close(Some(1000))).await;
-    assert!(matches!(websocket.hear().await, Heard::Close(_)));
-    assert_eq!(websocket.hear().await, Heard::End);
-    server.is_deserted().await;
+    for code in [Some(1000), Some(4000), None] {
+        let mut websocket = server.websocket().await;
+        websocket.send_bytes(&frame::close(code)).await;
+        assert_eq!(websocket.hear().await, Heard::Close(code));
+        assert_eq!(websocket.hear().await, Heard::End);
+        server.is_deserted().await;
+    }
 }
 
 #[tokio::test]

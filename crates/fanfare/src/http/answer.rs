@@ -9,9 +9,10 @@ use super::{
     bundle::ClientFile,
     coding::Coding,
     cors,
+    origin::Verdict,
     refused::{Refused, Told},
 };
-use crate::{config::Cors, dialect::Polled};
+use crate::{config::Config, dialect::Polled};
 
 pub(super) type Ours = Response<Full<Bytes>>;
 
@@ -41,9 +42,10 @@ pub(super) fn ok() -> Ours {
     plain(StatusCode::OK, "text/html", "ok")
 }
 
-pub(super) fn preflight(cors: &Cors, asked: &HeaderMap) -> Ours {
-    let mut answer = empty(cors.preflight_status);
-    cors::permit(answer.headers_mut(), cors, asked);
+pub(super) fn preflight(config: &Config, verdict: &Verdict, asked: &HeaderMap) -> Ours {
+    let mut answer = empty(config.cors.preflight_status);
+    cors::share(&mut answer, verdict, config);
+    cors::permit(answer.headers_mut(), &config.cors, asked);
     answer
 }
 
@@ -76,11 +78,7 @@ pub(super) fn refused(refused: &Refused, is_upgrade: bool) -> Ours {
         return unavailable(message.to_owned());
     }
     if is_upgrade {
-        let mut answer = plain(StatusCode::BAD_REQUEST, "text/html", message.to_owned());
-        answer
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
-        return answer;
+        return no_websocket(refused, message);
     }
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
     match code {
@@ -98,6 +96,18 @@ pub(super) fn refused(refused: &Refused, is_upgrade: bool) -> Ours {
         None if message.is_empty() => empty(status),
         None => plain(status, "text/html", message.to_owned()),
     }
+}
+
+fn no_websocket(refused: &Refused, message: &str) -> Ours {
+    let mut answer = plain(StatusCode::BAD_REQUEST, "text/html", message.to_owned());
+    let headers = answer.headers_mut();
+    headers.remove(header::CACHE_CONTROL);
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if matches!(refused, Refused::WebSocketVersion) {
+        let ours = HeaderValue::from_static("13");
+        headers.insert(header::SEC_WEBSOCKET_VERSION, ours);
+    }
+    answer
 }
 
 /// A file of the client, as the reference serves it, whatever form its body has.

@@ -15,6 +15,8 @@ pub(super) enum Refused {
     Forbidden(Forbidden),
     /// The opening handshake of a WebSocket is wrong, in the words of RFC 6455.
     Handshake(String),
+    /// The same: it asks for another version of RFC 6455 than there is.
+    WebSocketVersion,
     Closing,
     /// Of its address too many sessions have not joined yet.
     TooMany,
@@ -42,6 +44,10 @@ impl Refused {
             Self::Origin(message) => (403, Some(4), message.as_str()),
             Self::Forbidden(forbidden) => (403, Some(4), forbidden.reason()),
             Self::Handshake(message) => (400, None, message.as_str()),
+            Self::WebSocketVersion => {
+                let words = "Missing or invalid Sec-WebSocket-Version header";
+                (400, None, words)
+            }
             Self::Closing => (503, None, "the server is shutting down"),
             Self::TooMany => (503, None, TOO_MANY),
         };
@@ -82,7 +88,7 @@ impl Refused {
             },
             Self::Origin(_) => "INVALID_ORIGIN",
             Self::Forbidden(_) => "FORBIDDEN",
-            Self::Handshake(_) => "WEBSOCKET_HANDSHAKE_ERROR",
+            Self::Handshake(_) | Self::WebSocketVersion => "WEBSOCKET_HANDSHAKE_ERROR",
             Self::Closing => "SERVER_CLOSING",
             Self::TooMany => "TOO_MANY_JOINING",
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fanfare_proto::{
     engineio::{Query, Revision, Transport, Violation},
-    websocket::{check_upgrade, deflate},
+    websocket::{HandshakeViolation, check_upgrade, deflate},
 };
 use http::{Method, header, request::Parts};
 
@@ -147,6 +147,9 @@ fn route_upgrade(
     session: Option<Arc<Session>>,
 ) -> Result<Route, Refused> {
     match &session {
+        None if parts.method != Method::GET => {
+            return Err(Violation::BadHandshakeMethod.into());
+        }
         None if !is_spoken(server, query.revision) => {
             return Err(Violation::UnsupportedProtocol.into());
         }
@@ -164,7 +167,10 @@ fn route_upgrade(
             .get(name)
             .and_then(|value| value.to_str().ok())
     };
-    let accept = check_upgrade(text).map_err(|wrong| Refused::Handshake(wrong.to_string()))?;
+    let accept = check_upgrade(text).map_err(|wrong| match wrong {
+        HandshakeViolation::Version => Refused::WebSocketVersion,
+        wrong => Refused::Handshake(wrong.to_string()),
+    })?;
     let form = wire_form(&server.config, query, parts);
     match (transport, session) {
         (Transport::Polling, _) => Ok(Route::CloseWebSocket { accept }),

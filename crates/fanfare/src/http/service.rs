@@ -123,10 +123,10 @@ fn find_file<'a>(config: &'a Config, name: &str) -> Option<&'a Arc<ClientFile>> 
 /// A file of the client, or what a page may do with it.
 async fn answer_file(config: &Config, file: &ClientFile, parts: &Parts) -> Ours {
     let verdict = origin::judge(&parts.headers, &config.origins);
-    let mut answer = match cors::is_preflight(config, &parts.method, &verdict) {
-        true => answer::preflight(&config.cors, &parts.headers),
-        false => send_file(config, file, &parts.headers).await,
-    };
+    if cors::is_preflight(config, &parts.method, &verdict) {
+        return answer::preflight(config, &verdict, &parts.headers);
+    }
+    let mut answer = send_file(config, file, &parts.headers).await;
     cors::share(&mut answer, &verdict, config);
     answer
 }
@@ -169,9 +169,7 @@ where
     let (mut parts, body) = request.into_parts();
     let verdict = origin::judge(&parts.headers, &config.origins);
     if cors::is_preflight(config, &parts.method, &verdict) {
-        let mut answer = answer::preflight(&config.cors, &parts.headers);
-        cors::share(&mut answer, &verdict, config);
-        return answer;
+        return answer::preflight(config, &verdict, &parts.headers);
     }
     let mut initial_headers = None;
     let answered = match route::route(io.server(), &parts, &verdict).await {

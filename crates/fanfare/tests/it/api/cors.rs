@@ -72,6 +72,21 @@ async fn a_preflight_is_told_what_the_settings_say() {
 }
 
 #[tokio::test]
+async fn caches_are_told_first_that_a_preflight_depends_on_the_page() {
+    let cors = Cors {
+        credentials: true,
+        ..Cors::default()
+    };
+    let server = with(Origins::Any, cors).await;
+    for target in [OPEN, SCRIPT] {
+        let answer = Http::once(server.address, &preflight(target)).await;
+        let named = answer.headers.iter().filter(|(name, _)| name == "vary");
+        let named: Vec<_> = named.map(|(_, value)| value.as_str()).collect();
+        assert_eq!(named, ["Origin", "Access-Control-Request-Headers"]);
+    }
+}
+
+#[tokio::test]
 async fn every_answer_says_that_any_page_may_read_it() {
     let server = with(Origins::Any, Cors::default()).await;
     let polling = server.polling().await;

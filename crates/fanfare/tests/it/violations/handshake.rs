@@ -180,7 +180,12 @@ async fn a_refused_websocket_is_told_why_in_plain_text_and_closed() {
         let request = upgrade(good).header("Sec-WebSocket-Version", version);
         let answer = refusal(&server, request).await;
         assert_eq!(answer.status, 400, "version {version:?}");
+        assert_eq!(answer.header("sec-websocket-version"), Some("13"));
     }
+    let post = Request::of("POST", format!("/socket.io/?{good}"))
+        .header("Connection", "Upgrade")
+        .header("Upgrade", "websocket");
+    check_upgrade(&server, post, "Bad handshake method").await;
     assert_eq!(server.io.metrics().sessions, 1, "the one on polling");
 }
 
@@ -256,6 +261,7 @@ async fn check_upgrade(server: &Server, request: Request, words: &str) {
     assert_eq!((answer.status, answer.text()), (400, words));
     assert_eq!(answer.header("connection"), Some("close"));
     assert_eq!(answer.header("content-type"), Some("text/html"));
+    assert_eq!(answer.header("cache-control"), None);
 }
 
 /// What a request for a WebSocket is answered; then the connection is closed.

@@ -12,6 +12,7 @@ export class Network extends Watched {
   /** Set while WebSockets are held back: what lets them go on. */
   #held;
   #isDown = false;
+  #change = (answer) => answer;
 
   /** A network to the server at `url`. It is gone when the test ends. */
   static async to(t, url) {
@@ -35,6 +36,11 @@ export class Network extends Watched {
       this.#held = undefined;
       held.forEach((go) => go());
     };
+  }
+
+  /** Does `change` to the bytes of everything that the server says from now on. */
+  changeAnswers(change) {
+    this.#change = change;
   }
 
   /** Waits until the server has a request to answer, or a WebSocket. */
@@ -73,7 +79,7 @@ export class Network extends Watched {
     });
     server.on("data", (data) => {
       if (wire.use === "request") wire.use = "none";
-      client.write(data);
+      client.write(this.#change(data));
     });
     for (const [end, other] of [[client, server], [server, client]]) {
       end.on("error", () => {});

@@ -201,7 +201,8 @@ function answers(port) {
   });
 }
 
-function given(name) {
+/** What whoever runs the tests says in the environment. */
+export function given(name) {
   const value = process.env[name];
   assert(value, `${name} is not set: run these tests with 'cargo xtask test conformance'`);
   return value;

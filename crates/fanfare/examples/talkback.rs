@@ -28,6 +28,7 @@ async fn main() -> fanfare::Result<()> {
         allow_eio3: true, // clients 2.x are welcome, too
         // It gives each event one more argument, which not every library expects.
         recovery: std::env::var_os("RECOVERY").map(|_| Recovery::default()),
+        websocket_compression: Some(64), // so little that most of it is compressed, to try that out
         ..Config::default()
     });
     let members = io.of("/members");

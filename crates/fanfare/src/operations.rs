@@ -313,16 +313,9 @@ impl Io {
                 room: room.to_owned(),
             });
         };
-        let shards = self.server().shards();
-        match self.namespace().children() {
-            None => self.namespace().join_room(shards, select, room, publish),
-            Some(children) => {
-                for namespace in children {
-                    namespace.join_room(shards, select, room, || ());
-                }
-                publish();
-            }
-        }
+        self.act(&publish, |namespace, publish| {
+            namespace.join_room(self.server().shards(), select, room, publish);
+        });
     }
 
     pub(crate) fn leave_of(&self, select: &Select, room: &str) {
@@ -333,12 +326,18 @@ impl Io {
                 room: room.to_owned(),
             });
         };
-        let shards = self.server().shards();
+        self.act(&publish, |namespace, publish| {
+            namespace.leave_room(self.server().shards(), select, room, publish);
+        });
+    }
+
+    /// Acts on the namespace, which publishes that under its order; or on all of a family, and publishes it then.
+    fn act(&self, publish: &dyn Fn(), act: impl Fn(&Namespace, &dyn Fn())) {
         match self.namespace().children() {
-            None => self.namespace().leave_room(shards, select, room, publish),
+            None => act(self.namespace(), publish),
             Some(children) => {
-                for namespace in children {
-                    namespace.leave_room(shards, select, room, || ());
+                for namespace in &children {
+                    act(namespace, &|| ());
                 }
                 publish();
             }

@@ -127,7 +127,7 @@ impl Namespaces {
             .families
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        // No client can ask for such a name.
+        // The reference's name for it. Nobody joins it, whatever a client asks for.
         let nsp = Nsp::parse(&format!("/_{}", families.len())).unwrap_or_default();
         let parent = Arc::new(Namespace::new_parent(nsp, self.recovery.clone()));
         families.push(Arc::new(Family {

@@ -85,8 +85,16 @@ export class Exchange {
   /** Waits until the application was told `count` things of the client `name`, and notes them. Of other namespaces than the main one it is
    * told as of another client, `ann /chat`. */
   async told(count, name = "ann") {
-    const tag = `${this.#tag}-${name}`;
-    const things = await this.#server.told(tag, count);
+    const things = await this.#server.told(`${this.#tag}-${name}`, count);
+    this.note(this.step(`the application, of ${name}`), things);
+  }
+
+  /** The same, where the two servers tell more and less: until what is told last is `last`. */
+  async toldUntil(last, name = "ann") {
+    let things = [];
+    do {
+      things = await this.#server.told(`${this.#tag}-${name}`, things.length + 1);
+    } while (things.at(-1)[0] !== last);
     this.note(this.step(`the application, of ${name}`), things);
   }
 

@@ -84,7 +84,7 @@ export const NAMESPACES = [
   exchange("plain", "DISCONNECT right after an event", async (x) => {
     const ann = await x.socket();
     ann.send('42["note",1]', "41");
-    await x.told(3);
+    await x.toldUntil("disconnect");
     ann.send("40/chat,");
     await ann.hears(1);
     await ann.settles("/chat,");

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use fanfare_proto::{
     engineio::{self, Query, Revision},
-    socketio::{self, Assembled, Nsp, msgpack},
+    socketio::{self, AckId, Assembled, Nsp, msgpack},
 };
 use tracing::{debug, trace};
 
 use super::{Entry, Session, State, Step, Steps, membership::leave};
 use crate::{
-    admission::Refusal, args::RawArgs, clock, config::Parser, inbox::Item, reason::DisconnectReason,
+    admission::Refusal, args::RawArgs, clock, config::Parser, inbox::Item,
+    reason::DisconnectReason, socket::Socket,
 };
 
 impl Session {
@@ -108,14 +109,7 @@ impl Session {
                     json: args,
                     attachments,
                 };
-                let Some(id) = id else { return Ok(()) };
-                match socket.acks().take(id) {
-                    Some(to) => steps.push(Step::Answer(to, args)),
-                    None => {
-                        let over = socket.namespace().rounds.answer(id, socket, args);
-                        steps.extend(over.map(Step::RoundOver));
-                    }
-                }
+                steps.extend(id.and_then(|id| answered(socket, id, args)));
                 Ok(())
             }
             socketio::Packet::ConnectError { .. } => {
@@ -181,6 +175,17 @@ fn reason_of(violation: socketio::Violation, machine: &engineio::Session) -> Dis
     match violation.is_of_state() && waits_for_a_poll {
         true => DisconnectReason::ForcedServerClose,
         false => DisconnectReason::ForcedClose,
+    }
+}
+
+/// Who waits for an answer; nobody, for one that was not asked for, or a second one.
+fn answered(socket: &Socket, id: AckId, args: RawArgs) -> Option<Step> {
+    match socket.acks().take(id) {
+        Some(to) => Some(Step::Answer(to, args)),
+        None => {
+            let over = socket.namespace().rounds.answer(id, socket, args);
+            over.map(Step::RoundOver)
+        }
     }
 }
 

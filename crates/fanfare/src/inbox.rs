@@ -92,6 +92,11 @@ impl Inbox {
         self.is_full && !was_full
     }
 
+    /// Whether nothing more should come.
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_full
+    }
+
     /// Takes the next item, and whether there is room again.
     fn pop(&mut self, max_bytes: usize) -> (Option<Item>, bool) {
         let item = self.items.pop_front();

@@ -163,7 +163,8 @@ impl Io {
     /// broadcast, once for each receiver on this node. Answers and announcements of the count are not among them.
     ///
     /// It is called after the event has taken its place, in the order of all that happens to the socket, and
-    /// may take its time. Where there is such a handler an emit has to look its receivers up, one by one.
+    /// may take its time; but while [`Limits::max_inbox_bytes`](crate::Limits::max_inbox_bytes) wait for the socket's
+    /// handlers, it is not told of more, and the log is. Where there is such a handler an emit has to look its receivers up, one by one.
     ///
     /// ```
     /// # let io = fanfare::Io::new();

@@ -6,7 +6,7 @@ use fanfare_proto::{
     engineio::{CloseReason, Revision},
     socketio::{self, Nsp},
 };
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::{Entry, Session, Step, Steps};
 use crate::{
@@ -325,9 +325,15 @@ impl Session {
     /// Has the socket's handlers told of an event that it is sent.
     pub(crate) fn push_sent(&self, socket: &Socket, sent: Sent) {
         let max = socket.max_inbox_bytes();
-        if socket.inbox().push(Item::Sent(sent), max) {
+        let mut inbox = socket.inbox();
+        if inbox.is_full() {
+            warn!(nsp = socket.nsp(), id = %socket.id(), event = &*sent.event, "handlers of what is sent are too slow, and were not told of an event");
+            return;
+        }
+        if inbox.push(Item::Sent(sent), max) {
             self.n_full.fetch_add(1, Ordering::AcqRel);
         }
+        drop(inbox);
         inbox::serve(socket, Place::Task);
     }
 

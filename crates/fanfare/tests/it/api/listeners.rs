@@ -1,8 +1,10 @@
 //! Listeners that come and go, and those of all that goes out.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use fanfare::{Ack, Socket};
+use fanfare::{Ack, Config, Limits, Socket};
+use fanfare_testkit::within;
+use tokio::sync::Semaphore;
 
 use crate::{notes::notes, server::Server};
 
@@ -95,6 +97,53 @@ async fn a_listener_of_all_that_goes_out_hears_of_each_receiver() {
     server.io.emit("end", ());
     heard.expect(&["ben end null"]).await;
     assert!(heard.is_empty());
+}
+
+#[tokio::test]
+async fn what_waits_for_a_slow_listener_is_bounded() {
+    let server = Server::with(Config {
+        limits: Limits {
+            max_inbox_bytes: 100_000,
+            ..Limits::default()
+        },
+        ..Config::default()
+    })
+    .await;
+    let (pen, mut heard) = notes();
+    let (gate, opened) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (waits, opens) = (gate.clone(), opened.clone());
+    server.io.on_any_outgoing(move |_, event, _| {
+        pen.note(event);
+        let (gate, opened) = (waits.clone(), opens.clone());
+        async move {
+            opened.add_permits(1);
+            drop(gate.acquire().await);
+        }
+    });
+    let mut client = server.client().await;
+    for _ in 0..1_000 {
+        server.io.emit("n", "x".repeat(1_000));
+    }
+    within("the first", opened.acquire())
+        .await
+        .expect("it is open")
+        .forget();
+    gate.close();
+    for _ in 0..1_000 {
+        client.hear().await;
+    }
+    // Who is told again once there is room has been told of all that waited.
+    let mut told = 0;
+    server.io.sockets()[0].join("last");
+    loop {
+        server.io.to("last").emit("last", ());
+        client.expect(r#"42["last",null]"#).await;
+        match &*heard.next().await {
+            "n" => told += 1,
+            _ => break,
+        }
+    }
+    assert!((50..200).contains(&told), "{told}");
 }
 
 #[tokio::test]

@@ -128,6 +128,14 @@ const PROOFS = {
     await client.until(() => `gzip, not ${[...client.codings]}`, () => client.codings.has("gzip"));
   },
 
+  async deflate(ground) {
+    const client = await ground.client();
+    // The server takes every offer, and sends compressed from 64 bytes on.
+    assert.deepEqual(await client.asks("compresses", null), [true]);
+    const texts = ["once more ".repeat(1_000), "ö€😀".repeat(100), "short"];
+    for (const text of texts) assert.deepEqual(await client.asks("echo", text), [text]);
+  },
+
   async restart(ground) {
     const client = await ground.client();
     await ground.server.stop();

@@ -19,11 +19,13 @@ export const FEATURES = {
   order: { name: "1,000 events in order", ways: ALL_WAYS },
   volatile: { name: "volatile events", ways: ALL_WAYS },
   coding: { name: "compressed polls", ways: ["polling"] },
+  deflate: { name: "compressed WebSockets", ways: ["websocket"] },
   restart: { name: "comes back after a restart of the server", ways: ALL_WAYS },
   recovery: { name: "connection state recovery", ways: ALL_WAYS },
 };
 
 const NO_CODING = "Its HTTP client asks for no compression.";
+const NO_DEFLATE = "Its WebSocket offers no compression.";
 const NO_RECOVERY = "It has no connection state recovery, which came with version 4.6 of the official client.";
 
 /** What a client cannot do by itself, and why. */
@@ -36,11 +38,12 @@ export const LACKS = {
   node3: { coding: NO_CODING, recovery: NO_RECOVERY },
   node4: { coding: NO_CODING },
   chromium: {},
-  python: { recovery: NO_RECOVERY },
+  python: { deflate: NO_DEFLATE, recovery: NO_RECOVERY },
   rust: {
     answering: "It has no way to answer an event.",
     nested: "It takes one binary value as the only argument of an event, and none in an answer.",
     coding: NO_CODING,
+    deflate: NO_DEFLATE,
     recovery: NO_RECOVERY,
   },
 };

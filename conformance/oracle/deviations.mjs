@@ -129,11 +129,6 @@ const LISTED = [
     fields: { "1 GET: sec-websocket-version": ["13, 8", "13"] },
   },
   {
-    title: "large events",
-    exchange: "an event of the server's above the limit",
-    fields: { "3 ann hears": [[`42["large","${"x".repeat(2_000)}"]`, "43999[]"], ["43999[]"]] },
-  },
-  {
     title: "recovery",
     exchange: "coming back twice",
     fields: {

@@ -108,4 +108,12 @@ fn talk_back(io: &Io) {
             ack.send(socket.transport().as_str());
         },
     );
+    io.on(
+        "compresses",
+        |socket: Socket, _: RawArgs, ack: Ack| async move {
+            let handshake = socket.handshake();
+            let offer = handshake.header("sec-websocket-extensions");
+            ack.send(offer.is_some_and(|offer| offer.contains("permessage-deflate")));
+        },
+    );
 }

@@ -1,6 +1,6 @@
 //! Admission: who asks to join a namespace, and the answer.
 
-use std::{any::Any, fmt, net::SocketAddr, sync::Arc};
+use std::{any::Any, fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 
 use fanfare_proto::{
     engineio::{Query, Transport},
@@ -70,6 +70,16 @@ impl Handshake {
     /// Where the request came from; `None` behind a stream that has no address.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.session.head.remote_addr()
+    }
+
+    /// When that request came, to the millisecond.
+    pub fn issued(&self) -> SystemTime {
+        self.session.issued()
+    }
+
+    /// Whether that request came over TLS, as far as whoever ended TLS told; see [`OverTls`](crate::OverTls).
+    pub fn is_secure(&self) -> bool {
+        self.session.head.is_secure()
     }
 
     /// The transport in use just now.

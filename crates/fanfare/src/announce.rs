@@ -123,6 +123,9 @@ impl Namespace {
             tokio::spawn(run(server, Arc::downgrade(self), changed));
         }
         self.announcements.changed.notify_one();
+        if let Some(watch) = self.room_watch() {
+            watch.start(&socket.session().server, self);
+        }
     }
 
     /// The count, and how often it had changed by then.

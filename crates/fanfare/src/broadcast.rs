@@ -133,6 +133,11 @@ impl Broadcast {
         self.emit_worth(event, args, Worth::Event)
     }
 
+    /// Sends a `message`, the event of clients' `send`, to these receivers.
+    pub fn send(&self, args: impl IntoArgs) -> Emitted {
+        self.emit(MESSAGE, args)
+    }
+
     fn emit_worth(&self, event: &str, args: impl IntoArgs, worth: Worth) -> Emitted {
         let manner = Manner {
             worth,
@@ -253,3 +258,6 @@ impl Broadcast {
         self.io.fetch_of(&self.select, patience)
     }
 }
+
+/// The event that clients' `send` emits.
+pub(crate) const MESSAGE: &str = "message";

@@ -8,7 +8,10 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use crate::{
     cluster::Adapter,
     engine::{EngineHandler, Message},
-    http::{AllowRequest, ClientBundle, ConnectionErrorListener, HeaderHook, OriginPredicate},
+    http::{
+        AllowRequest, ClientBundle, ConnectionErrorListener, HeaderHook, OriginPredicate,
+        PolicyFunction, SidGenerator,
+    },
     recovery::Recovery,
 };
 
@@ -45,6 +48,8 @@ pub struct Config {
     pub allow_request: Option<AllowRequest>,
     /// What foreign pages that may open a connection may do further.
     pub cors: Cors,
+    /// Says of each request what `origins` and `cors` say of all, instead of them; `None` keeps to those.
+    pub policy: Option<PolicyFunction>,
     /// The cookie that tells a session's id to what is between client and server; `None` sets none.
     pub cookie: Option<Cookie>,
     /// Told of each request that is refused.
@@ -67,6 +72,9 @@ pub struct Config {
     ///
     /// [RFC 7692](https://www.rfc-editor.org/rfc/rfc7692)
     pub websocket_compression: Option<usize>,
+    /// Makes the ids of sessions, for a proxy that finds a session's server by its id; `None` makes them of 120 bits from
+    /// the operating system, which is what keeps strangers out.
+    pub generate_sid: Option<SidGenerator>,
     /// A message that every session is sent right behind its open packet, on polling in the same answer. It is a
     /// message of Engine.IO's: clients of Socket.IO understand it only if it is one of their packets.
     pub initial_packet: Option<Message>,
@@ -109,12 +117,14 @@ impl Default for Config {
             origins: Origins::SameOrigin,
             allow_request: None,
             cors: Cors::default(),
+            policy: None,
             cookie: None,
             connection_error: None,
             initial_headers: None,
             headers: None,
             http_compression: Some(1_024),
             websocket_compression: None,
+            generate_sid: None,
             initial_packet: None,
             allow_eio3: false,
             recovery: None,
@@ -357,8 +367,8 @@ pub struct Limits {
     pub soft_backlog_bytes: usize,
     /// How long a reader above `soft_backlog_bytes` may take no byte at all.
     pub stall_timeout: Duration,
-    /// Bytes that wait for one client before [`SlowReader`] decides. 4 MiB: four of the largest
-    /// messages.
+    /// Bytes that wait for one client before [`SlowReader`] decides, and the largest event. 4 MiB: four of the largest
+    /// messages that a client may send.
     pub max_backlog_bytes: usize,
     /// Bytes of events that wait for one socket's handlers before its session is read no
     /// further. One of the largest messages: at least one event always fits.

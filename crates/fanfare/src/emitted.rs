@@ -105,14 +105,14 @@ pub enum EmitError {
         /// What was wrong with them.
         source: ArgsError,
     },
-    /// The event is larger than clients accept in one message.
-    #[error("'{event}' takes {bytes} bytes, more than the {max} of `max_payload_bytes`")]
+    /// The event is larger than what may wait for a client.
+    #[error("'{event}' takes {bytes} bytes, more than the {max} of `max_backlog_bytes`")]
     TooLarge {
         /// The event's name.
         event: String,
         /// What it would take on the wire.
         bytes: usize,
-        /// What the handshake announces.
+        /// [`Limits::max_backlog_bytes`](crate::Limits::max_backlog_bytes).
         max: usize,
     },
 }

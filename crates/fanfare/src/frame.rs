@@ -63,7 +63,7 @@ pub(crate) fn event(
         event: event.to_owned(),
         source,
     })?;
-    match (frames.len(), config.limits.proto.max_payload_bytes) {
+    match (frames.len(), config.limits.max_backlog_bytes) {
         (bytes, max) if max < bytes => Err(EmitError::TooLarge {
             event: event.to_owned(),
             bytes,

@@ -8,6 +8,7 @@ use crate::{
     args::{ArgsError, FromArgs, RawArgs},
     io::Io,
     reason::DisconnectReason,
+    rooms::OnRoom,
     socket::Socket,
 };
 
@@ -108,6 +109,8 @@ pub(crate) struct Handlers {
     pub(crate) use_connect: Vec<UseConnect>,
     pub(crate) admit: Option<OnAdmit>,
     pub(crate) connect: Vec<OnConnect>,
+    /// Called when a socket's session has moved to WebSocket.
+    pub(crate) upgrade: Vec<OnConnect>,
     pub(crate) disconnecting: Vec<OnDisconnecting>,
     pub(crate) disconnect: Vec<OnDisconnect>,
     /// Called for every event, before `events`.
@@ -121,6 +124,8 @@ pub(crate) struct Handlers {
     n_once: u32,
     /// Called for every event that a socket is sent.
     pub(crate) any_outgoing: Vec<OnAny>,
+    /// Told of what happens to rooms.
+    pub(crate) rooms: Vec<OnRoom>,
 }
 
 impl Handlers {

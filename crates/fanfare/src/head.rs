@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use http::request::Parts;
+use http::{request::Parts, uri::Scheme};
+
+use crate::http::OverTls;
 
 /// The target and the headers of a session's first request, in one allocation of their size.
 ///
@@ -12,6 +14,7 @@ pub(crate) struct Head {
     /// The target, then `name:value` for each header, a line each.
     lines: Box<str>,
     remote: Option<SocketAddr>,
+    is_secure: bool,
 }
 
 impl Head {
@@ -34,9 +37,11 @@ impl Head {
                 lines.push_str(value);
             }
         }
+        let is_https = parts.uri.scheme() == Some(&Scheme::HTTPS);
         Self {
             lines: lines.into_boxed_str(),
             remote,
+            is_secure: is_https || parts.extensions.get::<OverTls>().is_some(),
         }
     }
 
@@ -54,6 +59,10 @@ impl Head {
         self.headers()
             .find(|(key, _)| key.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
+    }
+
+    pub(crate) fn is_secure(&self) -> bool {
+        self.is_secure
     }
 
     pub(crate) fn remote_addr(&self) -> Option<SocketAddr> {

@@ -51,6 +51,8 @@ pub(crate) enum Item {
     },
     /// The socket has been sent an event.
     Sent(Sent),
+    /// The session has moved to WebSocket.
+    Upgraded,
     Disconnect(Leaving),
 }
 
@@ -134,7 +136,7 @@ impl Item {
         match self {
             Self::Event { event, args, .. } => bytes_of(event, args),
             Self::Sent(Sent { event, args }) => bytes_of(event, args),
-            Self::Connect | Self::Disconnect(_) => 0,
+            Self::Connect | Self::Upgraded | Self::Disconnect(_) => 0,
         }
     }
 }
@@ -217,6 +219,7 @@ fn handle(socket: &Socket, item: Item) -> Option<BoxFuture<()>> {
         }
         Item::Event { event, args, id } => handle_event(socket, &event, args, id),
         Item::Sent(sent) => handle_sent(socket, sent),
+        Item::Upgraded => Some(handle_upgraded(socket)),
         Item::Disconnect(leaving) => handle_disconnect(socket, leaving),
     }
 }
@@ -232,6 +235,19 @@ fn handle_sent(socket: &Socket, Sent { event, args }: Sent) -> Option<BoxFuture<
             }
         }
     }))
+}
+
+fn handle_upgraded(socket: &Socket) -> BoxFuture<()> {
+    let handlers = socket.handlers(|handlers| handlers.upgrade.clone());
+    let socket = socket.clone();
+    Box::pin(async move {
+        for handler in handlers {
+            let called = caught(|| handler(socket.io(), socket.clone()));
+            if called.await.is_err() {
+                error!(nsp = socket.nsp(), id = %socket.id(), "a handler of upgrades panicked");
+            }
+        }
+    })
 }
 
 fn handle_disconnect(socket: &Socket, Leaving { reason, rooms }: Leaving) -> Option<BoxFuture<()>> {

@@ -58,6 +58,7 @@ mod outbox;
 mod ranges;
 mod reason;
 mod recovery;
+mod rooms;
 mod round;
 mod server;
 mod session;
@@ -88,12 +89,14 @@ pub use crate::{
     handler::{BoxFuture, EventHandler},
     http::{
         AllowRequest, Body, ClientBundle, ConnectionError, ConnectionErrorListener, FanfareLayer,
-        FanfareService, Forbidden, HeaderHook, Listener, OriginPredicate, RemoteAddr, ServeError,
+        FanfareService, Forbidden, HeaderHook, Listener, OriginPredicate, OverTls, PolicyFunction,
+        RemoteAddr, ServeError, SidGenerator,
     },
     io::Io,
     metrics::Metrics,
     reason::DisconnectReason,
     recovery::Recovery,
+    rooms::RoomEvent,
     socket::Socket,
     socket_id::{NoSocketId, SocketId},
 };

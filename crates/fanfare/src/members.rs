@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use roaring::RoaringBitmap;
 
-use crate::{broadcast::Select, shard::SlotId, socket_id::SocketId};
+use crate::{broadcast::Select, rooms::RoomWatch, shard::SlotId, socket_id::SocketId};
 
 /// Who of a shard is in a namespace, and in which of its rooms, as sets of slots.
 #[derive(Default)]
@@ -24,7 +24,12 @@ impl Members {
     }
 
     /// The socket is no member any more, and in no room. Returns the rooms that it was in.
-    pub(crate) fn leave(&mut self, slot: SlotId, id: SocketId) -> Vec<Arc<str>> {
+    pub(crate) fn leave(
+        &mut self,
+        slot: SlotId,
+        id: SocketId,
+        watch: Option<&RoomWatch>,
+    ) -> Vec<Arc<str>> {
         if self.by_id.remove(&id).is_none() {
             return Vec::new();
         }
@@ -32,6 +37,9 @@ impl Members {
         let rooms = self.rooms_of.remove(&slot.index).unwrap_or_default();
         for room in &rooms {
             self.take_from(slot.index, room);
+            if let Some(watch) = watch {
+                watch.leave(room, id);
+            }
         }
         rooms
     }
@@ -41,51 +49,100 @@ impl Members {
     }
 
     /// Does nothing for who is no member.
-    pub(crate) fn join_room(&mut self, slot: SlotId, id: SocketId, room: &str) {
-        if self.has(id) {
-            self.add_to(slot.index, room);
+    pub(crate) fn join_room(
+        &mut self,
+        slot: SlotId,
+        id: SocketId,
+        room: &str,
+        watch: Option<&RoomWatch>,
+    ) {
+        if self.has(id)
+            && let Some(room) = self.add_to(slot.index, room)
+            && let Some(watch) = watch
+        {
+            watch.join(&room, id);
         }
     }
 
     /// Adds everyone whom `select` names to a room.
-    pub(crate) fn join_room_all(&mut self, select: &Select, room: &str) {
+    pub(crate) fn join_room_all(&mut self, select: &Select, room: &str, watch: Option<&RoomWatch>) {
+        let watch = watch.map(|watch| (watch, self.ids()));
         for slot in self.selected(select) {
-            self.add_to(slot, room);
+            if let Some(room) = self.add_to(slot, room)
+                && let Some((watch, ids)) = &watch
+            {
+                watch.join(&room, ids[&slot]);
+            }
         }
     }
 
-    fn add_to(&mut self, slot: u32, room: &str) {
+    /// Returns the room, unless the slot was in it already.
+    fn add_to(&mut self, slot: u32, room: &str) -> Option<Arc<str>> {
         let room: Arc<str> = match self.rooms.get_key_value(room) {
             Some((room, _)) => room.clone(),
             None => room.into(),
         };
-        if self.rooms.entry(room.clone()).or_default().insert(slot) {
-            self.rooms_of.entry(slot).or_default().push(room);
+        if !self.rooms.entry(room.clone()).or_default().insert(slot) {
+            return None;
         }
+        self.rooms_of.entry(slot).or_default().push(room.clone());
+        Some(room)
     }
 
     /// Does nothing for who is no member.
-    pub(crate) fn leave_room(&mut self, slot: SlotId, id: SocketId, room: &str) {
-        if self.has(id) {
-            self.remove_from(slot.index, room);
+    pub(crate) fn leave_room(
+        &mut self,
+        slot: SlotId,
+        id: SocketId,
+        room: &str,
+        watch: Option<&RoomWatch>,
+    ) {
+        if self.has(id)
+            && let Some(room) = self.remove_from(slot.index, room)
+            && let Some(watch) = watch
+        {
+            watch.leave(&room, id);
         }
     }
 
     /// Takes everyone whom `select` names out of a room.
-    pub(crate) fn leave_room_all(&mut self, select: &Select, room: &str) {
+    pub(crate) fn leave_room_all(
+        &mut self,
+        select: &Select,
+        room: &str,
+        watch: Option<&RoomWatch>,
+    ) {
+        let watch = watch.map(|watch| (watch, self.ids()));
         for slot in self.selected(select) {
-            self.remove_from(slot, room);
+            if let Some(room) = self.remove_from(slot, room)
+                && let Some((watch, ids)) = &watch
+            {
+                watch.leave(&room, ids[&slot]);
+            }
         }
     }
 
-    fn remove_from(&mut self, slot: u32, room: &str) {
-        self.take_from(slot, room);
-        if let Some(rooms) = self.rooms_of.get_mut(&slot) {
-            rooms.retain(|joined| **joined != *room);
-            if rooms.is_empty() {
-                self.rooms_of.remove(&slot);
-            }
+    /// Returns the room, if the slot was in it.
+    fn remove_from(&mut self, slot: u32, room: &str) -> Option<Arc<str>> {
+        let rooms = self.rooms_of.get_mut(&slot)?;
+        let at = rooms.iter().position(|joined| **joined == *room)?;
+        let room = rooms.remove(at);
+        if rooms.is_empty() {
+            self.rooms_of.remove(&slot);
         }
+        self.take_from(slot, &room);
+        Some(room)
+    }
+
+    /// Who has which slot.
+    fn ids(&self) -> HashMap<u32, SocketId> {
+        self.by_id.iter().map(|(id, slot)| (*slot, *id)).collect()
+    }
+
+    /// Its rooms, and how many of the shard are in each.
+    pub(crate) fn room_sizes(&self) -> impl Iterator<Item = (&Arc<str>, usize)> {
+        let sizes = self.rooms.iter();
+        sizes.map(|(room, members)| (room, usize::try_from(members.len()).unwrap_or(usize::MAX)))
     }
 
     pub(crate) fn rooms_of(&self, slot: SlotId, id: SocketId) -> Vec<Arc<str>> {

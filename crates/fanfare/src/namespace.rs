@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, Once, PoisonError, RwLock, Weak,
+        Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError, RwLock, Weak,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -24,7 +24,9 @@ use crate::{
     ranges::{Keep, LatestKey},
     reason::DisconnectReason,
     recovery::{Claim, Memory, Recovered, Recovery, Trailer},
+    rooms::RoomWatch,
     round::{NewRound, OpenRound, Rounds},
+    server::Server,
     shard::{Shard, ShardTurn, Wake},
     socket::Socket,
     socket_id::SocketId,
@@ -48,6 +50,8 @@ pub(crate) struct Namespace {
     pub(crate) recovery: Option<Recovery>,
     /// Broadcasts that wait for answers. Locked under the order, or under a session's state.
     pub(crate) rounds: Rounds,
+    /// Set where somebody listens to what happens to rooms.
+    room_watch: OnceLock<RoomWatch>,
     ack_ids: AtomicU64,
 }
 
@@ -108,6 +112,9 @@ impl Namespace {
         let handlers = parent.handlers.read();
         child.handlers = RwLock::new(handlers.unwrap_or_else(PoisonError::into_inner).clone());
         child.announcements = parent.announcements.copied(latest_key);
+        if child.with_handlers(|handlers| !handlers.rooms.is_empty()) {
+            child.room_watch = RoomWatch::default().into();
+        }
         let child = Arc::new(child);
         if let Some(mut siblings) = parent.lock_children() {
             siblings.insert(number, Arc::downgrade(&child));
@@ -127,6 +134,7 @@ impl Namespace {
             order: Mutex::default(),
             recovery,
             rounds: Rounds::default(),
+            room_watch: OnceLock::new(),
             ack_ids: AtomicU64::new(0),
         }
     }
@@ -182,6 +190,27 @@ impl Namespace {
         change(Arc::make_mut(&mut handlers));
     }
 
+    pub(crate) fn room_watch(&self) -> Option<&RoomWatch> {
+        self.room_watch.get()
+    }
+
+    /// Has what happens to rooms told from here on.
+    pub(crate) fn watch_rooms(self: &Arc<Self>, server: &Arc<Server>) {
+        let _order = self.order();
+        // Shards may be made while there were none to hold.
+        loop {
+            let shards = server.shards();
+            // Nobody else holds more than one at a time.
+            let turns: Vec<_> = shards.iter().map(|shard| shard.lock()).collect();
+            let watch = self.room_watch.get_or_init(RoomWatch::default);
+            watch.begin(self.number, &turns);
+            if shards.len() == server.shards().len() {
+                watch.start(server, self);
+                return;
+            }
+        }
+    }
+
     /// What an event needs that its client does not answer.
     pub(crate) fn trailer(&self, keep: Keep) -> Trailer {
         Trailer::of(self.recovery.as_ref(), keep)
@@ -213,7 +242,7 @@ impl Namespace {
             let members = turn.members_mut(self.number);
             members.join(session.slot, socket.id());
             for room in rooms {
-                members.join_room(session.slot, socket.id(), room);
+                members.join_room(session.slot, socket.id(), room, self.room_watch());
             }
             turn.push_private(session.slot, first, Keep::Event)
         };
@@ -228,11 +257,11 @@ impl Namespace {
         let session = socket.session();
         let rooms = {
             let mut order = self.order();
-            let rooms = session
-                .shard
-                .lock()
-                .members_mut(self.number)
-                .leave(session.slot, socket.id());
+            let rooms = session.shard.lock().members_mut(self.number).leave(
+                session.slot,
+                socket.id(),
+                self.room_watch(),
+            );
             self.book.leave(socket.user());
             order.version += 1;
             if let Some(settings) = &self.recovery
@@ -391,7 +420,7 @@ impl Namespace {
             shard
                 .lock()
                 .members_mut(self.number)
-                .join_room_all(select, room);
+                .join_room_all(select, room, self.room_watch());
         }
     }
 
@@ -409,7 +438,7 @@ impl Namespace {
             shard
                 .lock()
                 .members_mut(self.number)
-                .leave_room_all(select, room);
+                .leave_room_all(select, room, self.room_watch());
         }
     }
 
@@ -425,6 +454,9 @@ impl Namespace {
 impl Drop for Namespace {
     fn drop(&mut self) {
         self.announcements.changed.notify_one();
+        if let Some(watch) = self.room_watch() {
+            watch.end();
+        }
         if let Kin::Child { parent, home } = &self.kin {
             if let Some(mut siblings) = parent.lock_children() {
                 siblings.remove(&self.number);

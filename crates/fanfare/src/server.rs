@@ -81,19 +81,20 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`TooManyJoining`] if its address has opened too many that never joined.
+    /// Why there is none.
     pub(crate) fn open_session(
         self: &Arc<Self>,
+        sid: Sid,
         head: Head,
         dialect: Dialect,
         opening: Opening,
-    ) -> Result<Arc<Session>, TooManyJoining> {
+    ) -> Result<Arc<Session>, NotOpened> {
         self.begin_joining(head.remote_addr())?;
         let shards = self.shards.get_or_init(|| self.start_shards());
         let shard = &shards[self.next_shard.fetch_add(1, Ordering::Relaxed) % shards.len()];
-        let sid = Sid::new(random());
         // Under its sid first: a shutdown that found it in its slot only would end it, and the sid
         // would stay.
+        let mut is_taken = false;
         let session = shard.lock().open_slot(|slot| {
             let session = Arc::new(Session::new(
                 sid,
@@ -104,9 +105,14 @@ impl Server {
                 dialect,
                 opening,
             ));
-            self.sessions.insert(&session);
+            is_taken = !self.sessions.insert(&session);
             session
         });
+        if is_taken {
+            shard.lock().free_slot(session.slot);
+            self.end_joining(session.head.remote_addr());
+            return Err(NotOpened::SidTaken);
+        }
         if let Opening::WebSocket(form) = opening {
             session.set_form(form);
         }
@@ -136,14 +142,14 @@ impl Server {
         }
     }
 
-    fn begin_joining(&self, address: Option<SocketAddr>) -> Result<(), TooManyJoining> {
+    fn begin_joining(&self, address: Option<SocketAddr>) -> Result<(), NotOpened> {
         let Some(address) = address else {
             return Ok(());
         };
         let mut joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
         let n = joining.entry(address.ip()).or_insert(0);
         if self.config.limits.max_joining_per_address <= *n {
-            return Err(TooManyJoining);
+            return Err(NotOpened::TooManyJoining);
         }
         *n += 1;
         Ok(())
@@ -169,6 +175,10 @@ impl Server {
         *keys.entry((namespace, event.to_owned())).or_insert(next)
     }
 
+    pub(crate) fn new_sid() -> Sid {
+        Sid::new(random())
+    }
+
     pub(crate) fn new_pid(&self) -> Pid {
         Pid::new(random())
     }
@@ -185,13 +195,21 @@ impl Drop for Server {
         }
         for namespace in self.namespaces.all() {
             namespace.announcements.changed.notify_one();
+            if let Some(watch) = namespace.room_watch() {
+                watch.end();
+            }
         }
     }
 }
 
-/// An address has opened more sessions than `max_joining_per_address` without joining.
-#[derive(Debug)]
-pub(crate) struct TooManyJoining;
+/// Why a session was not opened.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum NotOpened {
+    /// Its address has opened more than `max_joining_per_address` without joining.
+    TooManyJoining,
+    /// Another session has its id.
+    SidTaken,
+}
 
 fn random() -> [u8; 15] {
     let mut bytes = [0; 15];

@@ -1,7 +1,7 @@
 //! Sessions: by sid, for the requests that name one.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     hash::{BuildHasher, RandomState},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -24,8 +24,15 @@ impl Sessions {
         }
     }
 
-    pub(crate) fn insert(&self, session: &Arc<Session>) {
-        self.part(&session.sid).insert(session.sid, session.clone());
+    /// Returns whether its id is its own.
+    pub(crate) fn insert(&self, session: &Arc<Session>) -> bool {
+        match self.part(&session.sid).entry(session.sid) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(session.clone());
+                true
+            }
+            Entry::Occupied(_) => false,
+        }
     }
 
     pub(crate) fn find(&self, sid: &Sid) -> Option<Arc<Session>> {

@@ -14,7 +14,7 @@ use crate::{
     ack::{AckError, PendingAcks},
     admission::{Admission, Handshake},
     args::{FromArgs, IntoArgs},
-    broadcast::{Broadcast, Volatile},
+    broadcast::{Broadcast, MESSAGE, Volatile},
     clock,
     cluster::SocketState,
     dialect::WireForm,
@@ -159,6 +159,20 @@ impl Socket {
         self.0.session.transport()
     }
 
+    /// What exactly was wrong, if a client's breach of a protocol has ended the socket: more than its
+    /// [`DisconnectReason`], and meant for logs.
+    ///
+    /// ```
+    /// # let io = fanfare::Io::new();
+    /// io.on_disconnect(|_, socket, reason| async move {
+    ///     let detail = socket.disconnect_detail().unwrap_or_default();
+    ///     println!("{} has gone: {reason} {detail}", socket.id());
+    /// });
+    /// ```
+    pub fn disconnect_detail(&self) -> Option<String> {
+        self.0.session.detail()
+    }
+
     /// Whether the socket is connected: counted, and a receiver of broadcasts.
     pub fn is_connected(&self) -> bool {
         self.0
@@ -172,6 +186,11 @@ impl Socket {
     /// at once, never blocks on the network, and may be called with locks held.
     pub fn emit(&self, event: &str, args: impl IntoArgs) {
         self.emit_kept(event, args, Keep::Event);
+    }
+
+    /// Sends a `message`, the event of clients' `send`, to this socket.
+    pub fn send(&self, args: impl IntoArgs) {
+        self.emit(MESSAGE, args);
     }
 
     /// This socket, for events that are worth nothing later; see [`Io::volatile`].
@@ -253,22 +272,28 @@ impl Socket {
 
     /// Adds the socket to a room. Does nothing once it is disconnected.
     pub fn join(&self, room: impl AsRef<str>) {
-        let (session, room) = (&self.0.session, room.as_ref());
-        session
-            .shard
-            .lock()
-            .members_mut(self.0.namespace.number)
-            .join_room(session.slot, self.id(), room);
+        let (session, namespace) = (&self.0.session, &self.0.namespace);
+        let mut turn = session.shard.lock();
+        let members = turn.members_mut(namespace.number);
+        members.join_room(
+            session.slot,
+            self.id(),
+            room.as_ref(),
+            namespace.room_watch(),
+        );
     }
 
     /// Takes the socket out of a room.
     pub fn leave(&self, room: impl AsRef<str>) {
-        let (session, room) = (&self.0.session, room.as_ref());
-        session
-            .shard
-            .lock()
-            .members_mut(self.0.namespace.number)
-            .leave_room(session.slot, self.id(), room);
+        let (session, namespace) = (&self.0.session, &self.0.namespace);
+        let mut turn = session.shard.lock();
+        let members = turn.members_mut(namespace.number);
+        members.leave_room(
+            session.slot,
+            self.id(),
+            room.as_ref(),
+            namespace.room_watch(),
+        );
     }
 
     /// The rooms that the socket is in, without the one of its own id. None once disconnected.

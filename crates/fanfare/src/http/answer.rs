@@ -10,9 +10,10 @@ use super::{
     coding::Coding,
     cors,
     origin::Verdict,
+    policy::Policy,
     refused::{Refused, Told},
 };
-use crate::{config::Config, dialect::Polled};
+use crate::dialect::Polled;
 
 pub(super) type Ours = Response<Full<Bytes>>;
 
@@ -42,10 +43,10 @@ pub(super) fn ok() -> Ours {
     plain(StatusCode::OK, "text/html", "ok")
 }
 
-pub(super) fn preflight(config: &Config, verdict: &Verdict, asked: &HeaderMap) -> Ours {
-    let mut answer = empty(config.cors.preflight_status);
-    cors::share(&mut answer, verdict, config);
-    cors::permit(answer.headers_mut(), &config.cors, asked);
+pub(super) fn preflight(policy: &Policy<'_>, verdict: &Verdict, asked: &HeaderMap) -> Ours {
+    let mut answer = empty(policy.cors.preflight_status);
+    cors::share(&mut answer, verdict, policy);
+    cors::permit(answer.headers_mut(), &policy.cors, asked);
     answer
 }
 

@@ -5,13 +5,13 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
-use super::{answer::Ours, origin::Verdict};
-use crate::config::{Config, Cors, Origins};
+use super::{answer::Ours, origin::Verdict, policy::Policy};
+use crate::config::{Cors, Origins};
 
 /// Whether the browser asks what a page may send. Nothing else is looked at then.
-pub(super) fn is_preflight(config: &Config, method: &Method, verdict: &Verdict) -> bool {
+pub(super) fn is_preflight(policy: &Policy<'_>, method: &Method, verdict: &Verdict) -> bool {
     *method == Method::OPTIONS
-        && config.origins != Origins::SameOrigin
+        && *policy.origins != Origins::SameOrigin
         && *verdict != Verdict::Refused
 }
 
@@ -37,10 +37,10 @@ pub(super) fn permit(answer: &mut HeaderMap, cors: &Cors, asked: &HeaderMap) {
 }
 
 /// Lets a page that may read the answer do so.
-pub(super) fn share(answer: &mut Ours, verdict: &Verdict, config: &Config) {
+pub(super) fn share(answer: &mut Ours, verdict: &Verdict, policy: &Policy<'_>) {
     let headers = answer.headers_mut();
-    let cors = &config.cors;
-    let Some(origin) = named_origin(headers, verdict, config) else {
+    let cors = &*policy.cors;
+    let Some(origin) = named_origin(headers, verdict, policy) else {
         return;
     };
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -56,14 +56,14 @@ pub(super) fn share(answer: &mut Ours, verdict: &Verdict, config: &Config) {
 fn named_origin(
     headers: &mut HeaderMap,
     verdict: &Verdict,
-    config: &Config,
+    policy: &Policy<'_>,
 ) -> Option<HeaderValue> {
-    let cors = &config.cors;
-    if config.origins == Origins::SameOrigin {
+    let cors = &*policy.cors;
+    if *policy.origins == Origins::SameOrigin {
         return None;
     }
     // Browsers take no asterisk for an answer to a request with cookies.
-    if config.origins == Origins::Any && cors.fixed_origin.is_none() && !cors.credentials {
+    if *policy.origins == Origins::Any && cors.fixed_origin.is_none() && !cors.credentials {
         return Some(HeaderValue::from_static("*"));
     }
     vary(headers, "Origin");

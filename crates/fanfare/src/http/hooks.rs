@@ -6,10 +6,12 @@ use std::{
     sync::Arc,
 };
 
+use fanfare_proto::engineio::Sid;
 use futures_util::FutureExt;
 use http::{HeaderMap, request::Parts};
 use hyper::upgrade::OnUpgrade;
 
+use super::refused::Refused;
 use crate::handler::BoxFuture;
 
 /// A function that decides which requests may open a session; for
@@ -52,9 +54,7 @@ impl AllowRequest {
     ///
     /// Why the request is refused.
     pub(super) async fn check(&self, request: &Parts) -> Result<(), Forbidden> {
-        let mut request = request.clone();
-        // The connection itself is ours alone to take.
-        request.extensions.remove::<OnUpgrade>();
+        let request = without_connection(request);
         let allowed = async { (self.0)(request).await };
         let allowed = AssertUnwindSafe(allowed).catch_unwind().await;
         allowed.unwrap_or_else(|_| {
@@ -62,6 +62,13 @@ impl AllowRequest {
             Err(Forbidden::default())
         })
     }
+}
+
+/// The request for the application to see: the connection itself is ours alone to take.
+fn without_connection(request: &Parts) -> Parts {
+    let mut request = request.clone();
+    request.extensions.remove::<OnUpgrade>();
+    request
 }
 
 impl fmt::Debug for AllowRequest {
@@ -90,6 +97,70 @@ impl Forbidden {
 impl Default for Forbidden {
     fn default() -> Self {
         Self::new("Forbidden")
+    }
+}
+
+/// A function that makes the ids of sessions; for [`Config::generate_sid`](crate::Config::generate_sid).
+///
+/// Whoever knows a session's id can speak for its client, so an id has to be one that nobody can guess.
+///
+/// ```
+/// use fanfare::{Config, SidGenerator};
+/// # fn random_text(_chars: usize) -> String { "x".repeat(16) }
+///
+/// let node = "eu-7";
+/// let config = Config {
+///     generate_sid: Some(SidGenerator::new(move |_request| async move {
+///         Ok(format!("{node}{}", random_text(16)))
+///     })),
+///     ..Config::default()
+/// };
+/// ```
+#[derive(Clone)]
+pub struct SidGenerator(Arc<Generate>);
+
+type Generate = dyn Fn(Parts) -> BoxFuture<Result<String, String>> + Send + Sync;
+
+impl SidGenerator {
+    /// Asks `generate` for the id of each session that is opened: 20 letters, digits, hyphens and underscores, which no
+    /// other session has. Else, and if it returns an error or panics, the request is refused with code 3, and the
+    /// log says why.
+    pub fn new<R>(generate: impl Fn(Parts) -> R + Send + Sync + 'static) -> Self
+    where
+        R: Future<Output = Result<String, String>> + Send + 'static,
+    {
+        Self(Arc::new(move |request| Box::pin(generate(request))))
+    }
+
+    /// # Errors
+    ///
+    /// There is no id.
+    pub(super) async fn generate(&self, request: &Parts) -> Result<Sid, Refused> {
+        let request = without_connection(request);
+        let generated = async { (self.0)(request).await };
+        let generated = AssertUnwindSafe(generated).catch_unwind().await;
+        let text = match generated {
+            Ok(Ok(text)) => text,
+            Ok(Err(wrong)) => {
+                tracing::error!(%wrong, "no id was made for a session");
+                return Err(Refused::NoSid);
+            }
+            Err(_) => {
+                tracing::error!("the function that makes ids panicked");
+                return Err(Refused::NoSid);
+            }
+        };
+        Sid::parse(&text).ok_or_else(|| {
+            let found = text.chars().count();
+            tracing::error!("an id for a session has to be 20 letters, digits, hyphens and underscores; what was made has {found} characters");
+            Refused::NoSid
+        })
+    }
+}
+
+impl fmt::Debug for SidGenerator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SidGenerator")
     }
 }
 

@@ -9,13 +9,17 @@ mod cors;
 mod hooks;
 mod listen;
 mod origin;
+mod policy;
 mod refused;
 mod route;
 mod service;
 
 pub use body::Body;
 pub use bundle::ClientBundle;
-pub use hooks::{AllowRequest, ConnectionError, ConnectionErrorListener, Forbidden, HeaderHook};
+pub use hooks::{
+    AllowRequest, ConnectionError, ConnectionErrorListener, Forbidden, HeaderHook, SidGenerator,
+};
 pub use listen::{Listener, ServeError};
 pub use origin::OriginPredicate;
-pub use service::{FanfareLayer, FanfareService, RemoteAddr};
+pub use policy::PolicyFunction;
+pub use service::{FanfareLayer, FanfareService, OverTls, RemoteAddr};

@@ -3,7 +3,7 @@
 use fanfare_proto::engineio::{Answer, Violation};
 
 use super::hooks::{ConnectionError, Forbidden};
-use crate::server::TooManyJoining;
+use crate::server::NotOpened;
 
 /// Why a request is refused.
 pub(super) enum Refused {
@@ -18,6 +18,8 @@ pub(super) enum Refused {
     /// The same: it asks for another version of RFC 6455 than there is.
     WebSocketVersion,
     Closing,
+    /// The application has made no id for the session, or one that another session has.
+    NoSid,
     /// Of its address too many sessions have not joined yet.
     TooMany,
 }
@@ -48,6 +50,7 @@ impl Refused {
                 let words = "Missing or invalid Sec-WebSocket-Version header";
                 (400, None, words)
             }
+            Self::NoSid => (400, Some(3), "Bad request"),
             Self::Closing => (503, None, "the server is shutting down"),
             Self::TooMany => (503, None, TOO_MANY),
         };
@@ -89,6 +92,7 @@ impl Refused {
             Self::Origin(_) => "INVALID_ORIGIN",
             Self::Forbidden(_) => "FORBIDDEN",
             Self::Handshake(_) | Self::WebSocketVersion => "WEBSOCKET_HANDSHAKE_ERROR",
+            Self::NoSid => "ID_GENERATION_ERROR",
             Self::Closing => "SERVER_CLOSING",
             Self::TooMany => "TOO_MANY_JOINING",
         }
@@ -101,9 +105,12 @@ impl From<Forbidden> for Refused {
     }
 }
 
-impl From<TooManyJoining> for Refused {
-    fn from(TooManyJoining: TooManyJoining) -> Self {
-        Self::TooMany
+impl From<NotOpened> for Refused {
+    fn from(wrong: NotOpened) -> Self {
+        match wrong {
+            NotOpened::TooManyJoining => Self::TooMany,
+            NotOpened::SidTaken => Self::NoSid,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use http::{Method, header, request::Parts};
 
 use super::{
     origin::{self, Verdict},
+    policy::Policy,
     refused::Refused,
 };
 use crate::{
@@ -76,12 +77,13 @@ pub(super) fn is_upgrade(config: &Config, parts: &Parts) -> bool {
 pub(super) async fn route(
     server: &Server,
     parts: &Parts,
+    policy: &Policy<'_>,
     verdict: &Verdict,
 ) -> Result<Route, Refused> {
     if *verdict == Verdict::Refused {
         return Err(refused_origin(parts));
     }
-    let query = query(server, parts)?;
+    let query = query(server, parts, policy)?;
     let transport = query.transport?;
     if !server.config.transports.have(transport) {
         return Err(Violation::UnknownTransport.into());
@@ -119,13 +121,12 @@ pub(super) async fn route(
 }
 
 /// What the query asks for; scripts that call a function only where older clients may.
-fn query(server: &Server, parts: &Parts) -> Result<Query, Refused> {
+fn query(server: &Server, parts: &Parts, policy: &Policy<'_>) -> Result<Query, Refused> {
     let mut query = Query::parse(parts.uri.query().unwrap_or_default());
     if query.jsonp.is_some() {
         if !server.config.allow_eio3 {
             query.jsonp = None;
-        } else if server.config.origins != Origins::Any && origin::is_foreign_script(&parts.headers)
-        {
+        } else if *policy.origins != Origins::Any && origin::is_foreign_script(&parts.headers) {
             return Err(refused_origin(parts));
         }
     }

@@ -20,15 +20,17 @@ use super::{
     bundle::ClientFile,
     coding::Coding,
     cookie, cors, origin,
+    policy::Policy,
     refused::Refused,
     route::{self, Route},
 };
 use crate::{
     config::Config,
-    dialect::{Polled, WireForm},
+    dialect::{Dialect, Polled, WireForm},
     frame,
     head::Head,
     io::Io,
+    server::Server,
     session::{Opening, Session},
     transport::{
         polling,
@@ -43,6 +45,11 @@ pub struct RemoteAddr(
     /// The address of the other end of the connection.
     pub SocketAddr,
 );
+
+/// Says that a request came over TLS. Whoever ends TLS in front of the server adds it to each request's extensions, for
+/// [`Handshake::is_secure`](crate::Handshake::is_secure) to know.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct OverTls;
 
 /// Puts a server in front of any tower service, such as an `axum::Router`.
 #[derive(Clone, Debug)]
@@ -122,12 +129,13 @@ fn find_file<'a>(config: &'a Config, name: &str) -> Option<&'a Arc<ClientFile>> 
 
 /// A file of the client, or what a page may do with it.
 async fn answer_file(config: &Config, file: &ClientFile, parts: &Parts) -> Ours {
-    let verdict = origin::judge(&parts.headers, &config.origins);
-    if cors::is_preflight(config, &parts.method, &verdict) {
-        return answer::preflight(config, &verdict, &parts.headers);
+    let policy = Policy::of(config, parts);
+    let verdict = origin::judge(&parts.headers, &policy.origins);
+    if cors::is_preflight(&policy, &parts.method, &verdict) {
+        return answer::preflight(&policy, &verdict, &parts.headers);
     }
     let mut answer = send_file(config, file, &parts.headers).await;
-    cors::share(&mut answer, &verdict, config);
+    cors::share(&mut answer, &verdict, &policy);
     answer
 }
 
@@ -167,12 +175,13 @@ where
 {
     let config = io.config();
     let (mut parts, body) = request.into_parts();
-    let verdict = origin::judge(&parts.headers, &config.origins);
-    if cors::is_preflight(config, &parts.method, &verdict) {
-        return answer::preflight(config, &verdict, &parts.headers);
+    let policy = Policy::of(config, &parts);
+    let verdict = origin::judge(&parts.headers, &policy.origins);
+    if cors::is_preflight(&policy, &parts.method, &verdict) {
+        return answer::preflight(&policy, &verdict, &parts.headers);
     }
     let mut initial_headers = None;
-    let answered = match route::route(io.server(), &parts, &verdict).await {
+    let answered = match route::route(io.server(), &parts, &policy, &verdict).await {
         Ok(route) => {
             initial_headers = config
                 .initial_headers
@@ -187,7 +196,7 @@ where
             if answer.status() == StatusCode::OK {
                 answer::suit_old_browsers(&mut answer, &parts.headers);
             }
-            cors::share(&mut answer, &verdict, config);
+            cors::share(&mut answer, &verdict, &policy);
             for hook in initial_headers.into_iter().chain(&config.headers) {
                 hook.call(answer.headers_mut(), &parts);
             }
@@ -198,7 +207,7 @@ where
                 listener.call(&refused.to_error(), &parts);
             }
             let mut answer = answer::refused(&refused, route::is_upgrade(config, &parts));
-            cors::share(&mut answer, &verdict, config);
+            cors::share(&mut answer, &verdict, &policy);
             answer
         }
     }
@@ -214,9 +223,7 @@ where
 {
     let answer = match route {
         Route::Open(dialect) => {
-            let session = io
-                .server()
-                .open_session(head(io, parts), dialect, Opening::Polling)?;
+            let session = open(io, parts, dialect, Opening::Polling).await?;
             let opening = opening_frames(&session, Transport::Polling);
             let polled = dialect.encode_payload(&[opening.into()]);
             session.welcome();
@@ -241,10 +248,7 @@ where
             dialect,
             form,
         } => {
-            let opening = Opening::WebSocket(form);
-            let session = io
-                .server()
-                .open_session(head(io, parts), dialect, opening)?;
+            let session = open(io, parts, dialect, Opening::WebSocket(form)).await?;
             session.send(&opening_frames(&session, Transport::WebSocket));
             session.welcome();
             switch(io, parts, &accept, Purpose::Session(session))
@@ -257,6 +261,23 @@ where
         Route::CloseWebSocket { accept } => switch(io, parts, &accept, Purpose::Nothing),
     };
     Ok(answer)
+}
+
+/// # Errors
+///
+/// Why there is no session.
+async fn open(
+    io: &Io,
+    parts: &Parts,
+    dialect: Dialect,
+    opening: Opening,
+) -> Result<Arc<Session>, Refused> {
+    let sid = match &io.config().generate_sid {
+        Some(generator) => generator.generate(parts).await?,
+        None => Server::new_sid(),
+    };
+    let head = head(io, parts);
+    Ok(io.server().open_session(sid, head, dialect, opening)?)
 }
 
 /// What a poll is answered, compressed if that pays and the client takes it.

@@ -6,8 +6,9 @@ use super::Io;
 use crate::{
     admission::{Admission, Handshake, Refusal},
     args::{FromArgs, IntoArgs, RawArgs},
-    handler::{BoxFuture, EventHandler},
+    handler::{BoxFuture, EventHandler, Handlers, OnAny},
     reason::DisconnectReason,
+    rooms::RoomEvent,
     socket::Socket,
 };
 
@@ -66,6 +67,23 @@ impl Io {
         let handler = move |io, socket| -> BoxFuture<()> { Box::pin(handler(io, socket)) };
         self.namespace
             .change_handlers(|handlers| handlers.connect.push(Arc::new(handler)));
+    }
+
+    /// Calls `handler` when a socket's connection has moved from polling to WebSocket. One that was there before the
+    /// socket joined is not told of; see [`Socket::transport`].
+    ///
+    /// ```
+    /// # let io = fanfare::Io::new();
+    /// io.on_upgrade(|_, socket| async move { println!("{} is on {:?}", socket.id(), socket.transport()); });
+    /// ```
+    pub fn on_upgrade<F, R>(&self, handler: F)
+    where
+        F: Fn(Self, Socket) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let handler = move |io, socket| -> BoxFuture<()> { Box::pin(handler(io, socket)) };
+        self.namespace
+            .change_handlers(|handlers| handlers.upgrade.push(Arc::new(handler)));
     }
 
     /// Calls `handler` when a socket leaves the namespace, with the rooms that it was in, and before
@@ -136,6 +154,20 @@ impl Io {
             .change_handlers(|handlers| drop(handlers.events.remove(event)));
     }
 
+    /// The names of the events that have handlers, in alphabetical order.
+    ///
+    /// ```
+    /// # let io = fanfare::Io::new();
+    /// io.on("say", |_: fanfare::Socket| async {});
+    /// assert_eq!(io.event_names(), ["say"]);
+    /// ```
+    pub fn event_names(&self) -> Vec<String> {
+        let names = |handlers: &Handlers| handlers.events.keys().cloned().collect();
+        let mut names: Vec<_> = self.namespace.with_handlers(names);
+        names.sort_unstable();
+        names
+    }
+
     /// Calls `handler` for every event of a socket of the namespace, with its name and arguments,
     /// whether or not somebody handles it. The event's own handlers wait for it.
     ///
@@ -152,11 +184,29 @@ impl Io {
         F: Fn(Socket, String, RawArgs) -> R + Send + Sync + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
-        let handler = move |socket, event: &str, args: &RawArgs| -> BoxFuture<()> {
-            Box::pin(handler(socket, event.to_owned(), args.clone()))
-        };
         self.namespace
-            .change_handlers(|handlers| handlers.any.push(Arc::new(handler)));
+            .change_handlers(|handlers| handlers.any.push(on_any(handler)));
+    }
+
+    /// The same as [`on_any`](Self::on_any), before the handlers that are there already.
+    ///
+    /// ```
+    /// # let io = fanfare::Io::new();
+    /// io.prepend_any(|_, event, _| async move { println!("first of all: {event}"); });
+    /// ```
+    pub fn prepend_any<F, R>(&self, handler: F)
+    where
+        F: Fn(Socket, String, RawArgs) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        self.namespace
+            .change_handlers(|handlers| handlers.any.insert(0, on_any(handler)));
+    }
+
+    /// Takes all handlers of [`on_any`](Self::on_any) away. Those under way go on.
+    pub fn off_any(&self) {
+        self.namespace
+            .change_handlers(|handlers| handlers.any.clear());
     }
 
     /// Calls `handler` for every event that a socket of the namespace is sent, with its name and arguments; of a
@@ -177,11 +227,24 @@ impl Io {
         F: Fn(Socket, String, RawArgs) -> R + Send + Sync + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
-        let handler = move |socket, event: &str, args: &RawArgs| -> BoxFuture<()> {
-            Box::pin(handler(socket, event.to_owned(), args.clone()))
-        };
         self.namespace
-            .change_handlers(|handlers| handlers.any_outgoing.push(Arc::new(handler)));
+            .change_handlers(|handlers| handlers.any_outgoing.push(on_any(handler)));
+    }
+
+    /// The same as [`on_any_outgoing`](Self::on_any_outgoing), before the handlers that are there already.
+    pub fn prepend_any_outgoing<F, R>(&self, handler: F)
+    where
+        F: Fn(Socket, String, RawArgs) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        self.namespace
+            .change_handlers(|handlers| handlers.any_outgoing.insert(0, on_any(handler)));
+    }
+
+    /// Takes all handlers of [`on_any_outgoing`](Self::on_any_outgoing) away. Those under way go on.
+    pub fn off_any_outgoing(&self) {
+        self.namespace
+            .change_handlers(|handlers| handlers.any_outgoing.clear());
     }
 
     /// Asks `middleware` about every event of a socket of the namespace before its handlers are
@@ -215,6 +278,30 @@ impl Io {
             .change_handlers(|handlers| handlers.use_event.push(Arc::new(middleware)));
     }
 
+    /// Calls `listener` with each room of the namespace that begins or ends on this node from here on, and with who
+    /// joins and leaves it: for what a room's first member needs, and nobody after its last. The room of a socket's
+    /// own id is not among them.
+    ///
+    /// It is told of all this soon after it has happened, in the order in which it did. It must not block: what it has
+    /// not been told of waits.
+    ///
+    /// ```
+    /// # use fanfare::{Io, RoomEvent};
+    /// # fn subscribe(_: &str) {}
+    /// # fn unsubscribe(_: &str) {}
+    /// # let io = Io::new();
+    /// io.on_room(|_, room, event| match event {
+    ///     RoomEvent::Created => subscribe(room),
+    ///     RoomEvent::Deleted => unsubscribe(room),
+    ///     RoomEvent::Joined(_) | RoomEvent::Left(_) => {}
+    /// });
+    /// ```
+    pub fn on_room(&self, listener: impl Fn(Self, &str, RoomEvent) + Send + Sync + 'static) {
+        self.namespace
+            .change_handlers(|handlers| handlers.rooms.push(Arc::new(listener)));
+        self.namespace.watch_rooms(&self.server);
+    }
+
     /// Handles an event that another node emits by [`server_side_emit`](Self::server_side_emit). What `handler`
     /// returns is the answer, if that node wants one. A later call replaces the handler.
     ///
@@ -245,4 +332,12 @@ impl Io {
                 .insert(event.to_owned(), Arc::new(handler));
         });
     }
+}
+
+fn on_any<F, R>(handler: F) -> OnAny
+where
+    F: Fn(Socket, String, RawArgs) -> R + Send + Sync + 'static,
+    R: Future<Output = ()> + Send + 'static,
+{
+    Arc::new(move |socket, event, args| Box::pin(handler(socket, event.to_owned(), args.clone())))
 }

@@ -13,7 +13,7 @@ use crate::{
     announce::{Encode, Listener},
     args::{FromArgs, IntoArgs},
     book::Count,
-    broadcast::{Broadcast, Select, Volatile},
+    broadcast::{Broadcast, MESSAGE, Select, Volatile},
     cluster::{ClusterError, Node, RemoteSocket, Worth},
     config::Config,
     emitted::Emitted,
@@ -154,6 +154,16 @@ impl Io {
     /// network, and may be called with locks held.
     pub fn emit(&self, event: &str, args: impl IntoArgs) -> Emitted {
         self.broadcast(event, args, &Select::default(), Worth::Event.into())
+    }
+
+    /// Sends a `message`, the event of clients' `send`, to everyone in the namespace.
+    ///
+    /// ```
+    /// # let io = fanfare::Io::new();
+    /// io.send("hello");
+    /// ```
+    pub fn send(&self, args: impl IntoArgs) -> Emitted {
+        self.emit(MESSAGE, args)
     }
 
     /// Sends an event of which receivers need the latest value only.

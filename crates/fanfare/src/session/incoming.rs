@@ -6,7 +6,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use fanfare_proto::engineio::{CloseReason, Packet, Via, Violation};
+use fanfare_proto::{
+    engineio::{CloseReason, Packet, Via, Violation},
+    websocket,
+};
 use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
@@ -22,7 +25,16 @@ impl Session {
     pub(crate) fn handle_violation(self: &Arc<Self>, via: Via, violation: Violation) {
         debug!(sid = ?self.sid, %violation, "a client broke the protocol");
         let now = clock::now();
-        self.update(|state, _| state.machine.handle_violation(via, violation, now));
+        self.update(|state, _| {
+            state.note(via, &violation);
+            state.machine.handle_violation(via, violation, now);
+        });
+    }
+
+    /// A frame on its WebSocket breaks RFC 6455.
+    pub(crate) fn note_violation(&self, via: Via, violation: &websocket::Violation) {
+        debug!(sid = ?self.sid, %violation, "a client broke RFC 6455");
+        self.lock().note(via, violation);
     }
 
     pub(crate) fn handle_transport_closed(self: &Arc<Self>, via: Via, reason: CloseReason) {

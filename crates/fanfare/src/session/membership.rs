@@ -8,7 +8,7 @@ use fanfare_proto::{
 };
 use tracing::{debug, warn};
 
-use super::{Entry, Session, Step, Steps};
+use super::{Entry, Session, State, Step, Steps};
 use crate::{
     admission::{Admission, Deciders, Handshake, Refusal},
     clock, frame,
@@ -320,6 +320,17 @@ impl Session {
             self.n_full.fetch_add(1, Ordering::AcqRel);
         }
         steps.push(Step::Serve(socket.clone()));
+    }
+
+    /// Has the sockets' handlers told that the session has moved to WebSocket.
+    pub(super) fn tell_of_upgrade(&self, state: &State, steps: &mut Steps) {
+        for entry in &state.entries {
+            if let Entry::Joined(socket) = entry
+                && socket.handlers(|handlers| !handlers.upgrade.is_empty())
+            {
+                self.push(socket, Item::Upgraded, steps);
+            }
+        }
     }
 
     /// Has the socket's handlers told of an event that it is sent.

@@ -13,15 +13,16 @@ mod outgoing;
 mod packets;
 
 use std::{
+    fmt,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicUsize},
     },
-    time::Instant,
+    time::{Duration, Instant, SystemTime},
 };
 
 use fanfare_proto::{
-    engineio::{self, CloseReason, Output, Packet, Sid, Transport},
+    engineio::{self, CloseReason, Output, Packet, Sid, Transport, Via},
     socketio::{Assembly, Nsp},
 };
 use smallvec::SmallVec;
@@ -51,6 +52,8 @@ pub(crate) struct Session {
     pub(crate) shard: Arc<Shard>,
     pub(crate) slot: SlotId,
     pub(crate) head: Head,
+    /// Milliseconds since 1970.
+    issued_ms: u64,
     pub(crate) dialect: Dialect,
     state: Mutex<State>,
     out: Mutex<Outbox>,
@@ -83,6 +86,8 @@ struct State {
     join_by: Option<Instant>,
     /// The task of an upgrade's WebSocket, while the upgrade is not done.
     candidate: Option<mpsc::Sender<ProbeCommand>>,
+    /// What the client did wrong, if that is why the session ends.
+    detail: Option<Box<str>>,
 }
 
 /// A namespace that the session is in, or about to be.
@@ -149,12 +154,14 @@ impl Session {
                 .is_none()
                 .then(|| now + config.connect_timeout),
             candidate: None,
+            detail: None,
         };
         Self {
             sid,
             shard,
             slot,
             head,
+            issued_ms: clock::unix_ms(),
             dialect,
             state: Mutex::new(state),
             out: Mutex::new(Outbox::new(sink)),
@@ -165,6 +172,16 @@ impl Session {
             form: OnceLock::new(),
             server,
         }
+    }
+
+    /// When its first request came.
+    pub(crate) fn issued(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(self.issued_ms)
+    }
+
+    /// What the client did wrong, if that is why the session ends.
+    pub(crate) fn detail(&self) -> Option<String> {
+        self.lock().detail.as_deref().map(str::to_owned)
     }
 
     pub(crate) fn form(&self) -> WireForm {
@@ -240,6 +257,7 @@ impl Session {
                 Output::Upgraded => {
                     state.candidate = None;
                     steps.push(Step::Upgraded);
+                    self.tell_of_upgrade(state, steps);
                 }
                 Output::Message(message) if self.server.config.engine.is_some() => {
                     steps.push(Step::Raw(message));
@@ -315,6 +333,13 @@ impl Session {
 }
 
 impl State {
+    /// Keeps what the client did wrong for its handlers; what fails an upgrade alone ends nobody.
+    fn note(&mut self, via: Via, wrong: &dyn fmt::Display) {
+        if via != Via::Probe && self.detail.is_none() {
+            self.detail = Some(wrong.to_string().into());
+        }
+    }
+
     fn joined(&self, nsp: &Nsp) -> Option<&Socket> {
         self.entries.iter().find_map(|entry| match entry {
             Entry::Joined(socket) if socket.namespace().nsp == *nsp => Some(socket),

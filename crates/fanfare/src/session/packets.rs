@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fanfare_proto::{
-    engineio::{self, Query, Revision},
+    engineio::{self, Query, Revision, Via},
     socketio::{self, AckId, Assembled, Nsp, msgpack},
 };
 use tracing::{debug, trace};
@@ -39,6 +39,7 @@ impl Session {
         };
         if let Err(violation) = handled {
             debug!(sid = ?self.sid, %violation, "a client broke the protocol");
+            state.note(Via::WebSocket, &violation);
             state.machine.close(clock::now());
             state.leave_all(reason_of(violation, &state.machine), steps);
         }

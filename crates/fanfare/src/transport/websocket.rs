@@ -457,7 +457,7 @@ fn feed(
             }
             Ok(None) => return ControlFlow::Continue(()),
             Err(violation) => {
-                tracing::debug!(sid = ?session.sid, %violation, "a client broke RFC 6455");
+                session.note_violation(via, &violation);
                 let mut payload = Vec::new();
                 CloseFrame {
                     code: violation.close_code(),

@@ -1,6 +1,6 @@
 //! Admission: who is let in, as whom, and who is not.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use fanfare::{Admission, Count, Handshake, Refusal, Transport};
 use fanfare_testkit::{Client, Heard, Http, Polling, WebSocket, upgrade_request};
@@ -35,6 +35,9 @@ async fn admission_sees_the_request_and_the_auth_and_gives_user_and_data() {
         assert_eq!(handshake.cookie("sessio"), None);
         assert_eq!(handshake.query("color").as_deref(), Some("dark red"));
         assert_eq!(handshake.transport(), Transport::WebSocket);
+        assert!(!handshake.is_secure());
+        let age = handshake.issued().elapsed().expect("it came before now");
+        assert!(age < Duration::from_secs(3600), "{age:?}");
         assert!(
             handshake
                 .remote_addr()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fanfare::{ClientBundle, Config, Cors, OriginPredicate, Origins};
+use fanfare::{ClientBundle, Config, Cors, OriginPredicate, Origins, PolicyFunction};
 use fanfare_testkit::{Http, Polling, Request, Response, upgrade_request};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 
@@ -69,6 +69,62 @@ async fn a_preflight_is_told_what_the_settings_say() {
         "vary: Origin",
     ];
     assert_eq!(cors_headers(&answer), expected);
+}
+
+#[tokio::test]
+async fn a_function_may_say_for_each_request_what_pages_may_do() {
+    let server = Server::with(Config {
+        policy: Some(PolicyFunction::new(|request| {
+            let host = request.headers.get(header::HOST).expect("a host");
+            match host.to_str().expect("a text") {
+                "public.example" => (Origins::Any, Cors::default()),
+                "ours.example" => {
+                    let credentials = Cors {
+                        credentials: true,
+                        ..Cors::default()
+                    };
+                    (Origins::List(vec![PAGE.to_owned()]), credentials)
+                }
+                "panic.example" => panic!("expected by this test"),
+                _ => (Origins::SameOrigin, Cors::default()),
+            }
+        })),
+        // Not looked at.
+        origins: Origins::Any,
+        ..Config::default()
+    })
+    .await;
+    for (host, status, expected) in [
+        (
+            "public.example",
+            200,
+            &["access-control-allow-origin: *"][..],
+        ),
+        (
+            "ours.example",
+            200,
+            &[
+                "access-control-allow-credentials: true",
+                "access-control-allow-origin: https://app.example",
+                "vary: Origin",
+            ],
+        ),
+        ("other.example", 403, &[]),
+        ("panic.example", 403, &[]),
+    ] {
+        let request = Request::get(OPEN)
+            .header("Origin", PAGE)
+            .header("Host", host);
+        let answer = Http::once(server.address, &request).await;
+        assert_eq!(
+            (answer.status, cors_headers(&answer)),
+            (
+                status,
+                expected.iter().map(|line| (*line).to_owned()).collect()
+            ),
+            "{host}"
+        );
+    }
 }
 
 #[tokio::test]

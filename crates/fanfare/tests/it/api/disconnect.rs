@@ -358,3 +358,28 @@ async fn check_left(notes: &mut Notes, reason: &str) {
     notes.expect(&[reason]).await;
     assert!(notes.is_empty(), "{reason}");
 }
+
+#[tokio::test]
+async fn what_a_client_did_wrong_is_told_beside_the_reason() {
+    for (packet, expected) in [
+        (Some("4x"), "forced close: unknown packet type"),
+        (Some("x"), "parse error: unknown packet type"),
+        (None, "transport close"),
+    ] {
+        let server = Server::with(server::brisk()).await;
+        let (pen, mut told) = notes();
+        server.io.on_disconnect(move |_, socket, reason| {
+            let detail = socket
+                .disconnect_detail()
+                .map(|detail| format!(": {detail}"));
+            pen.note(format!("{reason}{}", detail.unwrap_or_default()));
+            async {}
+        });
+        let mut client = server.client().await;
+        match packet {
+            Some(packet) => client.send(packet).await,
+            None => drop(client),
+        }
+        told.expect(&[expected]).await;
+    }
+}

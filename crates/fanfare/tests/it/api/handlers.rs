@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use fanfare::{
-    Ack, Args, Config, EmitError, RawArgs, Socket,
+    Ack, Args, Config, EmitError, Limits, RawArgs, Socket,
     engine::{EngineHandler, Message},
 };
 use fanfare_testkit::within;
@@ -387,18 +387,94 @@ async fn what_cannot_be_sent_is_said_and_not_sent() {
         .report()
         .await;
     assert!(matches!(wrong, Err(EmitError::Args { event, .. }) if event == "map"));
-    let wrong = server
-        .io
-        .emit("large", "x".repeat(1_000_000))
-        .report()
-        .await;
+    let large = "x".repeat(4 * 1024 * 1024);
+    let wrong = server.io.emit("large", &large).report().await;
     assert!(matches!(
         wrong,
-        Err(EmitError::TooLarge { max: 1_000_000, .. })
+        Err(EmitError::TooLarge { max: 4_194_304, .. })
     ));
     let socket = server.io.sockets().remove(0);
     socket.emit("disconnect", 1);
-    socket.emit("large", "x".repeat(1_000_000));
+    socket.emit("large", &large);
     server.io.emit("mark", 1);
     client.expect(r#"42["mark",1]"#).await;
+}
+
+#[tokio::test]
+async fn a_message_is_what_the_clients_send_sends() {
+    let server = Server::start().await;
+    server
+        .io
+        .on("message", |socket: Socket, text: String| async move {
+            socket.send((text, "back"));
+        });
+    let mut client = server.client().await;
+    client.send(r#"42["message","there"]"#).await;
+    client.expect(r#"42["message",["there","back"]]"#).await;
+    server.io.send(1);
+    client.expect(r#"42["message",1]"#).await;
+    server.io.to(&client.id).send(());
+    client.expect(r#"42["message",null]"#).await;
+}
+
+#[tokio::test]
+async fn an_event_may_be_as_large_as_what_may_wait() {
+    let server = Server::with(Config {
+        limits: Limits {
+            max_backlog_bytes: 2_000_000,
+            ..Limits::default()
+        },
+        ..Config::default()
+    })
+    .await;
+    let mut client = server.client().await;
+    // Around the text: the frame's header of 10 bytes, and `42["large",""]`.
+    let text = "x".repeat(2_000_000 - 24);
+    server.io.emit("large", &text);
+    client.expect(&format!(r#"42["large","{text}"]"#)).await;
+    let wrong = server.io.emit("large", text + "x").report().await;
+    let is_too_large = |error: &EmitError| {
+        matches!(
+            error,
+            EmitError::TooLarge {
+                bytes: 2_000_001,
+                ..
+            }
+        )
+    };
+    assert!(wrong.as_ref().is_err_and(is_too_large), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn an_event_written_and_read_in_a_form_of_its_own() {
+    /// A time, which is a number on the wire that says so, as a replacer and a reviver might have it.
+    #[derive(Deserialize, Serialize)]
+    #[serde(from = "Wire", into = "Wire")]
+    #[derive(Clone)]
+    struct Time(Duration);
+    #[derive(Deserialize, Serialize)]
+    struct Wire {
+        ms: u64,
+    }
+    impl From<Wire> for Time {
+        fn from(Wire { ms }: Wire) -> Self {
+            Self(Duration::from_millis(ms))
+        }
+    }
+    impl From<Time> for Wire {
+        fn from(Time(time): Time) -> Self {
+            Self {
+                ms: u64::try_from(time.as_millis()).expect("it is short"),
+            }
+        }
+    }
+    let server = Server::start().await;
+    server
+        .io
+        .on("twice", |socket: Socket, Time(time): Time| async move {
+            socket.emit("is", Time(2 * time));
+        });
+    let mut client = server.client().await;
+    client.send(r#"42["twice",{"ms":21}]"#).await;
+    client.expect(r#"42["is",{"ms":42}]"#).await;
 }

@@ -50,6 +50,49 @@ async fn an_event_without_listeners_goes_unheard() {
 }
 
 #[tokio::test]
+async fn listeners_of_all_events_may_come_first_and_go() {
+    let server = Server::start().await;
+    let (pen, mut heard) = notes();
+    let note = |what: &'static str| {
+        let pen = pen.clone();
+        move |_: Socket, event: String, _| {
+            pen.note(format!("{what} {event}"));
+            async {}
+        }
+    };
+    server.io.on_any(note("second"));
+    server.io.prepend_any(note("first"));
+    server.io.on_any_outgoing(note("out second"));
+    server.io.prepend_any_outgoing(note("out first"));
+    server.io.on(
+        "e",
+        |socket: Socket| async move { socket.emit("answer", ()) },
+    );
+    server.io.on("d", |_: Socket| async {});
+    assert_eq!(server.io.event_names(), ["d", "e"]);
+    let mut client = server.client().await;
+    client.send(r#"42["e"]"#).await;
+    let all = [
+        "first e",
+        "second e",
+        "out first answer",
+        "out second answer",
+    ];
+    heard.expect(&all).await;
+    server.io.off_any();
+    client.send(r#"42["e"]"#).await;
+    heard.expect(&all[2..]).await;
+    server.io.off_any_outgoing();
+    server.io.off("d");
+    assert_eq!(server.io.event_names(), ["e"]);
+    client.send(r#"42["e"]"#).await;
+    for _ in 0..3 {
+        client.expect(r#"42["answer",null]"#).await;
+    }
+    assert!(heard.is_empty());
+}
+
+#[tokio::test]
 async fn a_listener_of_all_that_goes_out_hears_of_each_receiver() {
     let server = Server::start().await;
     let (pen, mut heard) = notes();

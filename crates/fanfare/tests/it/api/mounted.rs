@@ -12,7 +12,7 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
-use fanfare::{ClientBundle, Config, Io, RawArgs, RemoteAddr, Report, Socket};
+use fanfare::{ClientBundle, Config, Io, OverTls, RawArgs, RemoteAddr, Report, Socket};
 use fanfare_testkit::{
     Client, DEADLINE, Http, Polling, Request, WebSocket, eventually, frame, upgrade_request,
 };
@@ -71,6 +71,7 @@ async fn whoever_brings_a_listener_may_tell_the_address() {
             |mut request: extract::Request| async {
                 let ConnectInfo(address) = request.extensions().get().copied().expect("axum's");
                 request.extensions_mut().insert(RemoteAddr(address));
+                request.extensions_mut().insert(OverTls);
                 request
             },
         ))
@@ -79,7 +80,9 @@ async fn whoever_brings_a_listener_may_tell_the_address() {
     let address = listener.local_addr().expect("it is bound");
     let serving = tokio::spawn(async move { axum::serve(listener, app).await });
     let client = Client::join(address).await;
-    let known = io.sockets()[0].handshake().remote_addr();
+    let handshake = io.sockets()[0].handshake();
+    let known = handshake.remote_addr();
+    assert!(handshake.is_secure());
     let local = client.websocket.stream().local_addr().ok();
     assert_eq!(known, local);
     serving.abort();

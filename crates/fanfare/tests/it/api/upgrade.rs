@@ -95,6 +95,33 @@ async fn a_socket_is_the_same_before_and_after_an_upgrade() {
     server.is_deserted().await;
 }
 
+#[tokio::test]
+async fn handlers_of_upgrades_are_told_when_a_socket_has_moved() {
+    let server = Server::start().await;
+    let (pen, mut told) = notes();
+    server
+        .io
+        .on_upgrade(|_, _| async { panic!("expected by this test") });
+    server.io.on_upgrade(move |io, socket| {
+        pen.note(format!("{} {:?}", io.nsp(), socket.transport()));
+        async {}
+    });
+    let polling = server.polling().await;
+    polling.join().await;
+    let mut websocket = WebSocket::open(server.address, &polling.upgrade_target()).await;
+    websocket.send("2probe").await;
+    assert_eq!(websocket.text().await, "3probe");
+    assert!(told.is_empty());
+    websocket.send("5").await;
+    told.expect(&["/ WebSocket"]).await;
+    // Who begins there moves nowhere.
+    let mut client = server.client().await;
+    client.send(r#"42["e"]"#).await;
+    server.io.emit("mark", 1);
+    client.expect(r#"42["mark",1]"#).await;
+    assert!(told.is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upgrade_that_fails_under_load_loses_nothing() {
     let server = Server::start().await;

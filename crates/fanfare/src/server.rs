@@ -1,6 +1,7 @@
 //! Server: what all handles, sessions and tasks of one server share.
 
 use std::{
+    cell::RefCell,
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     sync::{
@@ -211,8 +212,22 @@ pub(crate) enum NotOpened {
     SidTaken,
 }
 
+/// Bytes of the operating system, which is asked for many at once.
 fn random() -> [u8; 15] {
-    let mut bytes = [0; 15];
-    getrandom::fill(&mut bytes).expect("the operating system has random bytes");
-    bytes
+    RANDOM.with_borrow_mut(|pool| {
+        if pool.is_empty() {
+            let mut bytes = [[0; 15]; IDS_AT_ONCE];
+            getrandom::fill(bytes.as_flattened_mut())
+                .expect("the operating system has random bytes");
+            pool.extend(bytes);
+        }
+        pool.pop().expect("it has just been filled")
+    })
 }
+
+thread_local! {
+    static RANDOM: RefCell<Vec<[u8; 15]>> = const { RefCell::new(Vec::new()) };
+}
+
+/// 255 bytes: as many as Linux gives without a pause.
+const IDS_AT_ONCE: usize = 17;

@@ -17,7 +17,11 @@ use tokio::{
 };
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use super::{answer, service::RemoteAddr};
+use super::{
+    answer,
+    holding::{Hold, Holding},
+    service::RemoteAddr,
+};
 use crate::io::Io;
 
 /// Why a server does not listen.
@@ -161,8 +165,11 @@ impl Listener {
                 () = closed(closing.clone()) => return,
             };
             let service = service.clone();
+            let hold = Hold::default();
+            let stream = Holding::new(stream, hold.clone());
             let service = service_fn(move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(RemoteAddr(address));
+                request.extensions_mut().insert(hold.clone());
                 service.clone().oneshot(request)
             });
             let connection = http1::Builder::new()

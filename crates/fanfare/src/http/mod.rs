@@ -6,6 +6,7 @@ mod bundle;
 mod coding;
 mod cookie;
 mod cors;
+mod holding;
 mod hooks;
 mod listen;
 mod origin;
@@ -16,6 +17,7 @@ mod service;
 
 pub use body::Body;
 pub use bundle::ClientBundle;
+pub(crate) use holding::Holding;
 pub use hooks::{
     AllowRequest, ConnectionError, ConnectionErrorListener, Forbidden, HeaderHook, SidGenerator,
 };

@@ -19,7 +19,9 @@ use super::{
     body::Body,
     bundle::ClientFile,
     coding::Coding,
-    cookie, cors, origin,
+    cookie, cors,
+    holding::Hold,
+    origin,
     policy::Policy,
     refused::Refused,
     route::{self, Route},
@@ -249,9 +251,9 @@ where
             form,
         } => {
             let session = open(io, parts, dialect, Opening::WebSocket(form)).await?;
-            session.send(&opening_frames(&session, Transport::WebSocket));
+            let opening = opening_frames(&session, Transport::WebSocket);
             session.welcome();
-            switch(io, parts, &accept, Purpose::Session(session))
+            switch(io, parts, &accept, Purpose::Session(session, opening))
         }
         Route::Upgrade {
             accept,
@@ -328,6 +330,9 @@ fn switch(io: &Io, parts: &mut Parts, accept: &str, purpose: Purpose) -> Ours {
     let mut request = Request::new(());
     if let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() {
         request.extensions_mut().insert(upgrade);
+    }
+    if let Some(hold) = parts.extensions.remove::<Hold>() {
+        hold.ask();
     }
     let is_deflated = purpose.form() == Some(WireForm::Deflated);
     let upgrade = hyper::upgrade::on(request);

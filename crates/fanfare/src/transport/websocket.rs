@@ -29,13 +29,14 @@ use crate::{
     clock,
     dialect::{self, WireForm},
     frame,
+    http::Holding,
     session::{ProbeCommand, Session},
 };
 
 /// What a WebSocket has been opened for.
 pub(crate) enum Purpose {
-    /// A session that began on it.
-    Session(Arc<Session>),
+    /// A session that began on it, and the frames that are its first.
+    Session(Arc<Session>, Vec<u8>),
     /// Taking over a session that is on polling.
     Upgrade(Arc<Session>, WireForm),
     /// Nothing: it is closed at once, since its session can't be upgraded.
@@ -46,7 +47,7 @@ impl Purpose {
     /// How messages look on it.
     pub(crate) fn form(&self) -> Option<WireForm> {
         match self {
-            Self::Session(session) => Some(session.form()),
+            Self::Session(session, _) => Some(session.form()),
             Self::Upgrade(_, form) => Some(*form),
             Self::Nothing => None,
         }
@@ -57,8 +58,13 @@ impl Purpose {
 /// handshake took is given back before.
 pub(crate) async fn run(upgraded: Upgraded, purpose: Purpose) {
     match into_tcp(upgraded) {
-        Ok((stream, leftover)) => {
-            let Some(mut link) = Link::open(stream, purpose, &leftover).await else {
+        Ok(tcp) => {
+            let Tcp {
+                stream,
+                unwritten,
+                leftover,
+            } = tcp;
+            let Some(mut link) = Link::open(stream, unwritten, purpose, &leftover).await else {
                 return;
             };
             let tasks = link.session.server.tasks.clone();
@@ -70,7 +76,8 @@ pub(crate) async fn run(upgraded: Upgraded, purpose: Purpose) {
             };
         }
         Err(upgraded) => {
-            if let Some(mut link) = Link::open(TokioIo::new(upgraded), purpose, &[]).await {
+            let stream = TokioIo::new(upgraded);
+            if let Some(mut link) = Link::open(stream, Vec::new(), purpose, &[]).await {
                 serve_stream(&mut link).await;
             }
         }
@@ -81,20 +88,46 @@ pub(crate) async fn run(upgraded: Upgraded, purpose: Purpose) {
 pub(crate) fn lost(purpose: &Purpose, error: &hyper::Error) {
     tracing::debug!(%error, "a handshake was not completed");
     match purpose {
-        Purpose::Session(session) => {
+        Purpose::Session(session, _) => {
             session.handle_transport_closed(Via::WebSocket, CloseReason::TransportClose);
         }
         Purpose::Upgrade(..) | Purpose::Nothing => {}
     }
 }
 
-/// The TCP stream under an upgraded connection, and what was read of it already.
-fn into_tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
-    match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(Parts { io, read_buf, .. }) => Ok((io.into_inner(), read_buf)),
-        Err(upgraded) => auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded)
-            .map(|auto::upgrade::Parts { io, read_buf, .. }| (io.into_inner(), read_buf)),
-    }
+/// The TCP stream under an upgraded connection.
+struct Tcp {
+    stream: TcpStream,
+    /// The answer to the handshake, if it was held back.
+    unwritten: Vec<u8>,
+    /// What was read behind the handshake.
+    leftover: Bytes,
+}
+
+fn into_tcp(upgraded: Upgraded) -> Result<Tcp, Upgraded> {
+    let upgraded = match upgraded.downcast::<TokioIo<Holding>>() {
+        Ok(Parts { io, read_buf, .. }) => {
+            let (stream, unwritten) = io.into_inner().into_parts();
+            return Ok(Tcp {
+                stream,
+                unwritten,
+                leftover: read_buf,
+            });
+        }
+        Err(upgraded) => upgraded,
+    };
+    let (io, leftover) = match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(Parts { io, read_buf, .. }) => (io, read_buf),
+        Err(upgraded) => {
+            let auto::upgrade::Parts { io, read_buf, .. } = auto::upgrade::downcast(upgraded)?;
+            (io, read_buf)
+        }
+    };
+    Ok(Tcp {
+        stream: io.into_inner(),
+        unwritten: Vec::new(),
+        leftover,
+    })
 }
 
 /// A stream that carries a session.
@@ -105,11 +138,27 @@ struct Link<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
-    /// Feeds what the handshake left over, and goes through an upgrade if there is one to go
-    /// through; `None` if nothing came of it.
-    async fn open(mut stream: S, purpose: Purpose, leftover: &[u8]) -> Option<Self> {
+    /// Writes what is to be first, feeds what the handshake left over, and goes through an upgrade if there is
+    /// one to go through; `None` if nothing came of it.
+    async fn open(
+        mut stream: S,
+        mut unwritten: Vec<u8>,
+        purpose: Purpose,
+        leftover: &[u8],
+    ) -> Option<Self> {
+        if let Purpose::Session(session, opening) = &purpose {
+            let opening = Bytes::copy_from_slice(opening);
+            unwritten.extend_from_slice(&dialect::in_form(opening, session.form()));
+        }
+        if stream.write_all(&unwritten).await.is_err() || stream.flush().await.is_err() {
+            if let Purpose::Session(session, _) = &purpose {
+                session.handle_transport_closed(Via::WebSocket, CloseReason::TransportClose);
+            }
+            return None;
+        }
+        drop(unwritten);
         match purpose {
-            Purpose::Session(session) => {
+            Purpose::Session(session, _) => {
                 let mut reader = new_reader(&session, session.form());
                 if let ControlFlow::Break(ending) =
                     feed(&session, Via::WebSocket, &mut reader, leftover)
@@ -339,18 +388,50 @@ fn read_tcp(
 ) -> ControlFlow<Ending> {
     with_buffer(|buffer| {
         for _ in 0..READS_PER_WAKE {
-            match stream.try_read(buffer) {
-                Ok(0) => return ControlFlow::Break(Ending::Lost(CloseReason::TransportClose)),
-                Ok(n) => feed(session, Via::WebSocket, reader, &buffer[..n])?,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(_) => return ControlFlow::Break(Ending::Lost(CloseReason::TransportClose)),
-            }
-            if !session.is_readable() {
+            let read = match read_once(stream, buffer) {
+                Ok(Some(Read { bytes: 0, .. })) | Err(_) => {
+                    return ControlFlow::Break(Ending::Lost(CloseReason::TransportClose));
+                }
+                Ok(Some(read)) => read,
+                Ok(None) => break,
+            };
+            feed(session, Via::WebSocket, reader, &buffer[..read.bytes])?;
+            if read.is_drained || !session.is_readable() {
                 break;
             }
         }
         ControlFlow::Continue(())
     })
+}
+
+/// What reading once came to.
+struct Read {
+    bytes: usize,
+    /// There was no more: the task is woken when there is.
+    is_drained: bool,
+}
+
+/// Reads what is there. A read that does not fill the buffer has taken all, epoll(7) says: asking again would cost a
+/// system call for each message that comes.
+fn read_once(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<Option<Read>> {
+    let mut bytes = None;
+    let tried = stream.try_io(Interest::READABLE, || {
+        let read = stream.try_read(buffer)?;
+        bytes = Some(read);
+        match 0 < read && read < buffer.len() && cfg!(unix) {
+            // Has the stream wait for the next edge.
+            true => Err(io::ErrorKind::WouldBlock.into()),
+            false => Ok(()),
+        }
+    });
+    match (bytes, tried) {
+        (Some(bytes), tried) => Ok(Some(Read {
+            bytes,
+            is_drained: tried.is_err(),
+        })),
+        (None, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        (None, tried) => tried.map(|()| None),
+    }
 }
 
 /// Serves a session over a stream of any kind, which this task alone reads and writes.

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use fanfare_proto::websocket::next_frame_len;
 
@@ -12,6 +13,8 @@ use crate::server::Sending;
 /// Invariant: `position` and `unsent` mean something only while `stage` is `Following` or `Blocked`.
 pub(crate) struct Client {
     stream: TcpStream,
+    /// Tells it from others that have had its slot.
+    pub(crate) number: u64,
     pub(crate) stage: Stage,
     /// Bytes still to be sent of the frame that `position` stands in; 0 between frames.
     unsent: u32,
@@ -46,9 +49,10 @@ impl Stage {
 }
 
 impl Client {
-    pub(crate) fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: TcpStream, number: u64) -> Self {
         Self {
             stream,
+            number,
             stage: Stage::Greeting,
             unsent: 0,
             position: 0,
@@ -131,11 +135,17 @@ impl Client {
     }
 
     /// Answers the request to upgrade at the start of `bytes`; returns its length.
-    pub(crate) fn greet(&mut self, bytes: &[u8], session: usize) -> io::Result<usize> {
+    pub(crate) fn greet(
+        &mut self,
+        bytes: &[u8],
+        session: usize,
+        ping_interval: Duration,
+    ) -> io::Result<usize> {
         let Some(length) = greeting::request_bytes(bytes) else {
             return Ok(0);
         };
-        let answer = greeting::answer(&bytes[..length], session).ok_or(ErrorKind::InvalidData)?;
+        let answer = greeting::answer(&bytes[..length], session, ping_interval)
+            .ok_or(ErrorKind::InvalidData)?;
         self.send(&answer)?;
         self.stage = Stage::Opened;
         Ok(length)

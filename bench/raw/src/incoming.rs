@@ -13,6 +13,8 @@ pub(crate) enum Incoming<'a> {
     Say(&'a [u8]),
     /// `42["burst",count,data]`: data is to be said so many times.
     Burst(usize, &'a [u8]),
+    /// `42id["echo",…]`: the id and the arguments, which are its ack's too.
+    Echo(&'a [u8], &'a [u8]),
     /// A Close frame.
     Close,
     /// A pong, or anything else that asks for nothing.
@@ -63,7 +65,18 @@ fn meaning(packet: &[u8]) -> Incoming<'_> {
     {
         return Incoming::Burst(count, data);
     }
-    Incoming::Other
+    echo(packet).unwrap_or(Incoming::Other)
+}
+
+fn echo(packet: &[u8]) -> Option<Incoming<'_>> {
+    let asked = packet.strip_prefix(b"42")?;
+    let digits = asked
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let (id, event) = asked.split_at(digits);
+    let args = event.strip_prefix(br#"["echo","#)?;
+    Some(Incoming::Echo(id, args))
 }
 
 #[cfg(test)]
@@ -97,6 +110,7 @@ mod tests {
             br#"42["burst",12,"a, b"]"#,
             &Incoming::Burst(12, br#""a, b""#),
         );
+        check(br#"4217["echo","hi"]"#, &Incoming::Echo(b"17", br#""hi"]"#));
         check(b"3", &Incoming::Other);
     }
 }

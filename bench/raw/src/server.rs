@@ -2,15 +2,17 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
 use clap::ValueEnum;
 use fanfare_proto::websocket::{OpCode, encode_frame};
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use socket2::{Domain, Socket, Type};
 
 use crate::client::{Client, Stage};
 use crate::incoming::{Incoming, incoming};
 use crate::log::Log;
+use crate::pings::Pings;
 
 /// How what is pending for a client is sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -39,10 +41,19 @@ pub(crate) struct Server {
     free: Vec<usize>,
     log: Log,
     n_joined: usize,
+    n_accepted: u64,
+    pings: Pings,
+    /// Reused for what goes to one client.
+    frame: Vec<u8>,
 }
 
 impl Server {
-    pub(crate) fn bind(address: SocketAddr, sending: Sending, play: Play) -> io::Result<Self> {
+    pub(crate) fn bind(
+        address: SocketAddr,
+        sending: Sending,
+        play: Play,
+        ping_interval: Duration,
+    ) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_reuse_address(true)?;
         // Accepted sockets inherit it.
@@ -62,6 +73,9 @@ impl Server {
             free: Vec::new(),
             log: Log::new(),
             n_joined: 0,
+            n_accepted: 0,
+            pings: Pings::every(ping_interval),
+            frame: Vec::new(),
         })
     }
 
@@ -73,7 +87,7 @@ impl Server {
         let mut events = vec![EpollEvent::empty(); EVENTS_PER_PASS];
         let mut buffer = vec![0; READ_BUFFER_BYTES];
         loop {
-            let n_events = match self.epoll.wait(&mut events, EpollTimeout::NONE) {
+            let n_events = match self.epoll.wait(&mut events, self.pings.timeout()) {
                 Ok(n_events) => n_events,
                 Err(nix::Error::EINTR) => continue,
                 Err(error) => return Err(error.into()),
@@ -84,9 +98,22 @@ impl Server {
                     slot => self.handle(slot as usize, event.events(), &mut buffer),
                 }
             }
+            self.ping();
             if !self.log.is_empty() {
                 self.flush();
                 self.trim();
+            }
+        }
+    }
+
+    fn ping(&mut self) {
+        while let Some((slot, number)) = self.pings.next_due() {
+            if let Some(client) = &self.clients[slot]
+                && client.number == number
+            {
+                // One that has gone is about to be closed.
+                let _ = client.send(PING);
+                self.pings.add(slot, number);
             }
         }
     }
@@ -106,7 +133,8 @@ impl Server {
             });
             self.epoll
                 .add(&stream, EpollEvent::new(interest(), slot as u64))?;
-            self.clients[slot] = Some(Client::new(stream));
+            self.n_accepted += 1;
+            self.clients[slot] = Some(Client::new(stream, self.n_accepted));
         }
     }
 
@@ -129,7 +157,7 @@ impl Server {
         let client = self.clients[slot].as_mut().expect("it has an event");
         let mut rest = client.read(buffer).ok_or(ErrorKind::UnexpectedEof)?;
         if client.stage == Stage::Greeting {
-            let greeted = client.greet(rest, slot)?;
+            let greeted = client.greet(rest, slot, self.pings.interval())?;
             rest = &mut rest[greeted..];
         }
         if client.stage != Stage::Greeting {
@@ -138,6 +166,12 @@ impl Server {
                     Incoming::Connect => self.join(slot)?,
                     Incoming::Say(packet) => self.broadcast(&[packet]),
                     Incoming::Burst(count, data) => self.burst(count, data),
+                    Incoming::Echo(id, args) => {
+                        let client = self.clients[slot].as_ref().expect("it has just been read");
+                        self.frame.clear();
+                        encode_frame(&mut self.frame, OpCode::Text, &[b"43", id, b"[", args]);
+                        client.send(&self.frame)?;
+                    }
                     Incoming::Close => return Err(ErrorKind::ConnectionReset.into()),
                     Incoming::Other => {}
                 }
@@ -160,7 +194,9 @@ impl Server {
         encode_frame(&mut frame, OpCode::Text, &[packet.as_bytes()]);
         client.send(&frame)?;
         client.follow(&self.log);
+        let number = client.number;
         self.n_joined += 1;
+        self.pings.add(slot, number);
         self.announce();
         Ok(())
     }
@@ -250,6 +286,8 @@ fn interest() -> EpollFlags {
     EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET
 }
 
+/// Engine.IO's ping, in a frame.
+const PING: &[u8] = b"\x81\x012";
 /// What epoll calls the listener; all other names are slots.
 const LISTENER: u64 = u64::MAX;
 /// The generator has 256 joins under way; the default of 128 would cost some of them a second for another SYN.

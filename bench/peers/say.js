@@ -1,4 +1,4 @@
-// Everybody is told what anybody says.
+// Everybody is told what anybody says; and the bench's other events, docs/bench.md.
 'use strict';
 
 const io = require('./server.js').listen();
@@ -8,4 +8,10 @@ io.on('connection', (socket) => {
   socket.on('burst', (count, text) => {
     for (let i = 0; i < count; i++) io.emit('say', i, text);
   });
+  socket.on('echo', (text, answer) => answer(text));
+  socket.on('join', (room, answer) => {
+    socket.join(room);
+    answer('joined');
+  });
+  socket.on('tell', (room, number, text) => io.to(room).emit('say', number, text));
 });

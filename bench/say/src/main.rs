@@ -1,23 +1,18 @@
-//! Everybody is told what anybody says: what `rawcast --play say` does, as a user of fanfare writes it.
+//! Everybody is told what anybody says: what `rawcast --play say` does, and the bench's other events.
 
-use std::env;
+use std::{env, error::Error, time::Duration};
 
-use fanfare::{Args, Io, RawArgs, Result, Socket};
+use fanfare::Config;
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    let io = Io::new();
-    io.on("say", |socket: Socket, said: RawArgs| async move {
-        socket.io().emit("say", said);
-    });
-    io.on(
-        "burst",
-        |socket: Socket, Args((count, text)): Args<(u32, String)>| async move {
-            for i in 0..count {
-                socket.io().emit("say", Args((i, &text)));
-            }
-        },
-    );
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut config = Config::default();
+    if let Ok(milliseconds) = env::var("PING_INTERVAL") {
+        config.ping_interval = Duration::from_millis(milliseconds.parse()?);
+    }
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
-    io.listen(format!("127.0.0.1:{port}")).await
+    fanfare_bench_say::server(config)
+        .listen(format!("127.0.0.1:{port}"))
+        .await?;
+    Ok(())
 }

@@ -57,9 +57,8 @@ fn a_server_that_does_not_count_ends_a_storm_by_its_deadline() {
     assert!(
         matches!(
             error,
-            LoadError::TimedOut {
-                left: 3,
-                clients: 3,
+            LoadError::Unanswered {
+                event: "user count",
                 ..
             }
         ),

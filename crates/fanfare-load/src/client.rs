@@ -1,43 +1,71 @@
-//! One client: from its connect to its cut.
+//! One client: from its connect to its end.
 
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::TcpStream;
+use std::io;
 use std::sync::OnceLock;
+use std::time::Instant;
 
 use fanfare_proto::websocket::OpCode;
+use serde::Deserialize;
 
 use crate::error::LoadError;
 use crate::frame::{self, Frame};
-use crate::swarm::ClientId;
+use crate::http::{self, Answer};
+use crate::line::{Line, Phase, Pulled};
+use crate::site::{ClientId, Lane, Site, Transport};
 
-/// A connection that is being opened, or is open.
+/// One client, with one connection or two.
+///
+/// ```text
+///  WebSocket   Connecting → Switching → Opening → Joining ────────────────────────────→ Joined
+///  polling     Connecting → Opening → Opened → Posting → Joining ─────────────────────→ Joined
+///  upgrade     Connecting → Opening → Opened → Posting → Joining → Moving → Switching → Joined
+/// ```
 #[derive(Debug)]
 pub(crate) struct Client {
-    stream: TcpStream,
-    pub(crate) stage: Stage,
-    /// What came of an answer or a frame that is not complete yet.
-    partial: Vec<u8>,
+    id: ClientId,
+    stage: Stage,
+    main: Option<Line>,
+    side: Option<Line>,
+    /// Its session's, where requests have to name it; else empty.
+    sid: Box<str>,
+    /// Packets that wait for the post under way to be answered.
+    outgoing: Vec<u8>,
+    begun: Instant,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Stage {
+enum Stage {
     Connecting,
-    Upgrading,
-    /// Upgraded; the Engine.IO open packet has not come.
+    /// A WebSocket is asked for.
+    Switching,
+    /// The Engine.IO open packet has not come.
     Opening,
+    /// It has, by a poll whose answer has not ended.
+    Opened,
+    /// CONNECT is posted.
+    Posting,
     /// CONNECT is sent; its answer has not come.
     Joining,
+    /// Joined by polling, and about to move.
+    Moving,
     Joined,
+    /// It reads nothing, or what it had not read.
+    Lagging,
+    /// It has said goodbye.
+    Leaving,
 }
 
 impl Stage {
-    pub(crate) fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Connecting => "connecting",
-            Self::Upgrading => "upgrading to WebSocket",
+            Self::Switching => "upgrading to WebSocket",
             Self::Opening => "waiting for the open packet",
-            Self::Joining => "joining",
+            Self::Opened | Self::Posting | Self::Joining => "joining",
+            Self::Moving => "moving to WebSocket",
             Self::Joined => "joined",
+            Self::Lagging => "behind",
+            Self::Leaving => "leaving",
         }
     }
 }
@@ -48,86 +76,254 @@ pub(crate) enum Incoming<'a> {
     Nothing,
     /// The client has just joined.
     Joined,
-    /// A Socket.IO packet of a joined client, as `42["user count",1]`.
+    /// A ping; it is answered.
+    Ping,
+    /// An event or an ack for a joined client, as `42["user count",1]`.
     Packet(&'a [u8]),
-}
-
-/// What reading once came to.
-pub(crate) enum Pulled {
-    /// This many bytes, and there may be more.
-    Some(usize),
-    /// There is no more for now.
-    Drained(usize),
-    Closed,
+    /// The server has said goodbye to a client that may go.
+    Ended,
 }
 
 impl Client {
-    pub(crate) fn new(stream: TcpStream) -> Self {
-        Self {
-            stream,
+    pub(crate) fn new(id: ClientId, site: &Site) -> Result<Self, LoadError> {
+        Ok(Self {
+            id,
             stage: Stage::Connecting,
-            partial: Vec::new(),
-        }
+            main: Some(site.open(id, Lane::Main)?),
+            side: None,
+            sid: Box::default(),
+            outgoing: Vec::new(),
+            begun: Instant::now(),
+        })
     }
 
-    /// Asks for the upgrade once TCP has connected.
-    pub(crate) fn handle_writable(
-        &mut self,
-        id: ClientId,
-        request: &[u8],
-    ) -> Result<(), LoadError> {
-        if self.stage != Stage::Connecting {
+    /// When it began to connect.
+    pub(crate) fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// Whether the server may end its connection.
+    pub(crate) fn may_end(&self) -> bool {
+        matches!(self.stage, Stage::Lagging | Stage::Leaving)
+    }
+
+    pub(crate) fn has(&self, lane: Lane) -> bool {
+        self.line(lane).is_some()
+    }
+
+    /// Asks for what the connection is for, once TCP has connected.
+    pub(crate) fn handle_writable(&mut self, lane: Lane, site: &Site) -> Result<(), LoadError> {
+        let Some(line) = self.line(lane) else {
             return Ok(());
+        };
+        match line.is_connected() {
+            Ok(false) => return Ok(()),
+            Ok(true) => {}
+            Err(source) => return Err(self.unconnected(site, source)),
         }
-        match self.stream.take_error() {
-            Ok(None) => {}
-            Ok(Some(source)) | Err(source) => return Err(self.failed(id, source)),
+        match (lane, site.transport) {
+            (Lane::Main, Transport::WebSocket) | (Lane::Side, Transport::Upgrade) => {
+                self.stage = Stage::Switching;
+                self.ask(lane, &site.requests.upgrade(&self.sid))
+            }
+            (Lane::Main, Transport::Polling | Transport::Upgrade) => {
+                self.stage = Stage::Opening;
+                self.ask(lane, &site.requests.poll(""))
+            }
+            (Lane::Side, Transport::Polling | Transport::WebSocket) => self.post(site),
         }
-        self.send(id, request)?;
-        self.stage = Stage::Upgrading;
-        Ok(())
     }
 
-    /// Sends `bytes` whole.
-    ///
-    /// What a client sends is short and rare: it always fits into the kernel's buffer.
-    pub(crate) fn send(&self, id: ClientId, bytes: &[u8]) -> Result<(), LoadError> {
-        (&self.stream)
-            .write_all(bytes)
-            .map_err(|source| self.failed(id, source))
+    /// Emits a packet, such as `42["say","hello"]`.
+    pub(crate) fn emit(&mut self, packet: &[u8], site: &Site) -> Result<(), LoadError> {
+        if let Some(line) = self.websocket() {
+            let sent = line.send(&frame::text(packet));
+            return sent.map_err(|source| self.failed(source));
+        }
+        if !self.outgoing.is_empty() {
+            self.outgoing.push(SEPARATOR);
+        }
+        self.outgoing.extend_from_slice(packet);
+        match &self.side {
+            _ if site.transport == Transport::Upgrade => Ok(()),
+            None => {
+                self.side = Some(site.open(self.id, Lane::Side)?);
+                Ok(())
+            }
+            Some(line) if line.phase == Phase::Free => self.post(site),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Leaves as the official client does: a DISCONNECT, and a Close frame.
+    pub(crate) fn leave(&mut self, site: &Site) -> Result<(), LoadError> {
+        self.emit(b"41", site)?;
+        self.stage = Stage::Leaving;
+        let goodbye = self.websocket().map(|line| line.send(goodbye()));
+        goodbye
+            .transpose()
+            .map(drop)
+            .map_err(|source| self.failed(source))
+    }
+
+    /// Reads nothing from now on.
+    pub(crate) fn stop_reading(&mut self, site: &Site) -> Result<(), LoadError> {
+        self.stage = Stage::Lagging;
+        self.websocket()
+            .map(|line| site.unwatch(line))
+            .unwrap_or(Ok(()))
+    }
+
+    /// Reads what it has not read.
+    pub(crate) fn go_on_reading(&self, site: &Site) -> Result<(), LoadError> {
+        self.websocket()
+            .map(|line| site.watch(line, self.id, Lane::Main))
+            .unwrap_or(Ok(()))
     }
 
     /// Reads into `buffer` behind what was incomplete.
-    pub(crate) fn pull(&mut self, id: ClientId, buffer: &mut [u8]) -> Result<Pulled, LoadError> {
-        let kept = self.partial.len();
-        buffer[..kept].copy_from_slice(&self.partial);
-        self.partial.clear();
-        loop {
-            match (&self.stream).read(&mut buffer[kept..]) {
-                Ok(0) => return Ok(Pulled::Closed),
-                // A stream that gives less than was asked for has no more, as epoll(7) has it.
-                Ok(read) if kept + read < buffer.len() => return Ok(Pulled::Drained(kept + read)),
-                Ok(read) => return Ok(Pulled::Some(kept + read)),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return Ok(Pulled::Drained(kept));
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(source) => return Err(self.failed(id, source)),
-            }
+    pub(crate) fn pull(&mut self, lane: Lane, buffer: &mut [u8]) -> Result<Pulled, LoadError> {
+        let Some(line) = self.line_mut(lane) else {
+            return Ok(Pulled::Drained(0));
+        };
+        match line.pull(buffer) {
+            Ok(Pulled::Closed) if !self.may_end() => Err(self.closed()),
+            Ok(pulled) => Ok(pulled),
+            // Who goes while it is written to resets the connection.
+            Err(_) if self.may_end() => Ok(Pulled::Closed),
+            Err(source) => Err(self.failed(source)),
         }
+    }
+
+    /// Keeps what is not complete for the next [`pull`](Self::pull).
+    pub(crate) fn keep(&mut self, lane: Lane, rest: &[u8]) -> Result<(), LoadError> {
+        let id = self.id;
+        self.line_mut(lane)
+            .map_or(Ok(()), |line| line.keep(rest))
+            .map_err(|what| LoadError::Wrong { client: id, what })
     }
 
     /// Takes one thing from the start of `bytes`; returns what it means and its length, `None` if it is not complete.
     pub(crate) fn take<'a>(
         &mut self,
-        id: ClientId,
+        lane: Lane,
         bytes: &'a [u8],
+        site: &Site,
     ) -> Result<Option<(Incoming<'a>, usize)>, LoadError> {
-        if self.stage == Stage::Upgrading {
-            return self.take_answer(id, bytes);
+        let Some(line) = self.line(lane) else {
+            return Ok(None);
+        };
+        match line.phase {
+            _ if bytes.is_empty() => Ok(None),
+            Phase::Head => self.take_head(lane, bytes, site),
+            Phase::Body { left_bytes } => self.take_body(lane, bytes, left_bytes, site),
+            Phase::Frames => self.take_frame(bytes, site),
+            Phase::Connecting | Phase::Free => Err(self.unexpected(bytes)),
         }
-        let frame =
-            frame::first(bytes).map_err(|source| LoadError::Violation { client: id, source })?;
+    }
+
+    fn take_head(
+        &mut self,
+        lane: Lane,
+        bytes: &[u8],
+        site: &Site,
+    ) -> Result<Option<(Incoming<'static>, usize)>, LoadError> {
+        let Some(head) = http::head(bytes) else {
+            return Ok(None);
+        };
+        match (head.answer, self.stage) {
+            (Answer::Switched, Stage::Switching) => {
+                self.set_phase(lane, Phase::Frames);
+                if self.sid.is_empty() {
+                    self.stage = Stage::Opening;
+                } else {
+                    self.send(lane, probe())?;
+                }
+            }
+            (Answer::Body(0), stage) if stage != Stage::Switching => self.end_body(lane, site)?,
+            (Answer::Body(left_bytes), stage) if stage != Stage::Switching => {
+                self.set_phase(lane, Phase::Body { left_bytes });
+            }
+            (Answer::Body(_), _) => return Err(self.not_opened(first_line(bytes))),
+            (Answer::Other(answer), _) => return Err(self.not_opened(answer)),
+            (Answer::Switched, _) => return Err(self.unexpected(bytes)),
+        }
+        Ok(Some((Incoming::Nothing, head.head_bytes)))
+    }
+
+    fn take_body<'a>(
+        &mut self,
+        lane: Lane,
+        bytes: &'a [u8],
+        left_bytes: usize,
+        site: &Site,
+    ) -> Result<Option<(Incoming<'a>, usize)>, LoadError> {
+        let here = &bytes[..bytes.len().min(left_bytes)];
+        let is_whole = here.len() == left_bytes;
+        let is_poll = lane == Lane::Main && self.stage != Stage::Posting;
+        let separator = here
+            .iter()
+            .position(|byte| *byte == SEPARATOR)
+            .filter(|_| is_poll);
+        let (packet, taken_bytes) = match separator {
+            Some(end) => (&here[..end], end + 1),
+            None if is_whole || !is_poll => (here, here.len()),
+            None => return Ok(None),
+        };
+        let incoming = if is_poll {
+            self.take_packet(packet, site)?
+        } else {
+            Incoming::Nothing
+        };
+        if taken_bytes == left_bytes {
+            self.end_body(lane, site)?;
+        } else {
+            let left_bytes = left_bytes - taken_bytes;
+            self.set_phase(lane, Phase::Body { left_bytes });
+        }
+        Ok(Some((incoming, taken_bytes)))
+    }
+
+    /// An answer has ended: what is next on this connection.
+    fn end_body(&mut self, lane: Lane, site: &Site) -> Result<(), LoadError> {
+        self.set_phase(lane, Phase::Free);
+        match (lane, self.stage) {
+            (Lane::Side, _) if self.outgoing.is_empty() => Ok(()),
+            (Lane::Side, _) => self.post(site),
+            (Lane::Main, Stage::Opened) => {
+                self.stage = Stage::Posting;
+                self.ask(lane, &site.requests.post(&self.sid, b"40"))
+            }
+            (Lane::Main, Stage::Posting) => {
+                self.stage = Stage::Joining;
+                self.ask(lane, &site.requests.poll(&self.sid))
+            }
+            (Lane::Main, Stage::Moving) => {
+                self.side = Some(site.open(self.id, Lane::Side)?);
+                Ok(())
+            }
+            (Lane::Main, Stage::Joining | Stage::Joined) => {
+                self.ask(lane, &site.requests.poll(&self.sid))
+            }
+            (Lane::Main, Stage::Opening) => {
+                Err(self.not_opened("an answer without an open packet".to_owned()))
+            }
+            (
+                Lane::Main,
+                Stage::Connecting | Stage::Switching | Stage::Lagging | Stage::Leaving,
+            ) => Ok(()),
+        }
+    }
+
+    fn take_frame<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        site: &Site,
+    ) -> Result<Option<(Incoming<'a>, usize)>, LoadError> {
+        let frame = frame::first(bytes).map_err(|source| LoadError::Violation {
+            client: self.id,
+            source,
+        })?;
         let Some(Frame {
             header,
             payload,
@@ -137,106 +333,176 @@ impl Client {
             return Ok(None);
         };
         let incoming = match header.opcode {
-            OpCode::Text if header.fin && header.mask.is_none() => self.take_packet(id, payload)?,
+            OpCode::Text if header.fin && header.mask.is_none() => {
+                self.take_packet(payload, site)?
+            }
             OpCode::Text | OpCode::Continuation => {
-                let what = "was sent a masked or a fragmented message".to_owned();
-                return Err(LoadError::Wrong { client: id, what });
+                return Err(self.wrong("was sent a masked or a fragmented message".to_owned()));
             }
-            OpCode::Close => {
-                return Err(LoadError::Closed {
-                    client: id,
-                    stage: self.stage.name(),
-                });
-            }
+            OpCode::Close if self.may_end() => Incoming::Ended,
+            OpCode::Close => return Err(self.closed()),
             OpCode::Binary | OpCode::Ping | OpCode::Pong => Incoming::Nothing,
         };
         Ok(Some((incoming, frame_bytes)))
     }
 
-    /// Keeps what is not complete for the next [`pull`](Self::pull).
-    pub(crate) fn keep(&mut self, id: ClientId, rest: &[u8]) -> Result<(), LoadError> {
-        if MAX_PARTIAL_BYTES < rest.len() {
-            let what = format!("was sent {} bytes that make no whole message", rest.len());
-            return Err(LoadError::Wrong { client: id, what });
-        }
-        self.partial = rest.to_vec();
-        Ok(())
-    }
-
-    fn take_answer(
-        &mut self,
-        id: ClientId,
-        bytes: &[u8],
-    ) -> Result<Option<(Incoming<'static>, usize)>, LoadError> {
-        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
-            return Ok(None);
-        };
-        let head = String::from_utf8_lossy(&bytes[..end]);
-        let is_accepted = head.starts_with("HTTP/1.1 101 ") && head.contains(ACCEPT);
-        if !is_accepted {
-            return Err(LoadError::Refused {
-                client: id,
-                answer: first_line(&bytes[..end]),
-            });
-        }
-        self.stage = Stage::Opening;
-        Ok(Some((Incoming::Nothing, end + 4)))
-    }
-
     fn take_packet<'a>(
         &mut self,
-        id: ClientId,
         packet: &'a [u8],
+        site: &Site,
     ) -> Result<Incoming<'a>, LoadError> {
         match (self.stage, packet) {
-            (Stage::Joined, [b'4', b'2', ..]) => Ok(Incoming::Packet(packet)),
-            (Stage::Opening, [b'0', ..]) => {
-                self.send(id, connect())?;
+            (
+                Stage::Joined | Stage::Lagging | Stage::Moving | Stage::Switching,
+                [b'4', b'2' | b'3', ..],
+            ) => Ok(Incoming::Packet(packet)),
+            (Stage::Leaving, [b'4', ..]) | (_, [b'6']) => Ok(Incoming::Nothing),
+            (Stage::Opening, [b'0', ..]) if site.transport == Transport::WebSocket => {
                 self.stage = Stage::Joining;
+                self.emit(b"40", site)?;
+                Ok(Incoming::Nothing)
+            }
+            (Stage::Opening, [b'0', open @ ..]) => {
+                let Ok(Open { sid }) = serde_json::from_slice(open) else {
+                    return Err(self.unexpected(packet));
+                };
+                self.sid = sid;
+                self.stage = Stage::Opened;
+                Ok(Incoming::Nothing)
+            }
+            (Stage::Joining, [b'4', b'0', ..]) if site.transport == Transport::Upgrade => {
+                self.stage = Stage::Moving;
                 Ok(Incoming::Nothing)
             }
             (Stage::Joining, [b'4', b'0', ..]) => {
                 self.stage = Stage::Joined;
                 Ok(Incoming::Joined)
             }
-            (_, [b'2']) => {
-                self.send(id, pong())?;
-                Ok(Incoming::Nothing)
+            (Stage::Switching, b"3probe") => {
+                self.stage = Stage::Joined;
+                self.main = None;
+                self.send(Lane::Side, moved())?;
+                if !self.outgoing.is_empty() {
+                    let outgoing = std::mem::take(&mut self.outgoing);
+                    for packet in outgoing.split(|byte| *byte == SEPARATOR) {
+                        self.emit(packet, site)?;
+                    }
+                }
+                Ok(Incoming::Joined)
             }
-            (_, [b'1'] | [b'4', b'1', ..]) => Err(LoadError::Closed {
-                client: id,
-                stage: self.stage.name(),
-            }),
+            (Stage::Leaving, [b'2']) => Ok(Incoming::Nothing),
+            (_, [b'2']) => {
+                self.emit(b"3", site)?;
+                Ok(Incoming::Ping)
+            }
+            (Stage::Lagging | Stage::Leaving, [b'1'] | [b'4', b'1', ..]) => Ok(Incoming::Ended),
+            (_, [b'1'] | [b'4', b'1', ..]) => Err(self.closed()),
             (_, [b'4', b'4', ..]) => Err(LoadError::Refused {
-                client: id,
+                client: self.id,
                 answer: first_line(packet),
             }),
-            (_, _) => Err(LoadError::Wrong {
-                client: id,
-                what: format!(
-                    "was sent {} while {}",
-                    first_line(packet),
-                    self.stage.name()
-                ),
-            }),
+            (_, _) => Err(self.unexpected(packet)),
         }
     }
 
-    fn failed(&self, id: ClientId, source: io::Error) -> LoadError {
+    /// Posts what is to be said.
+    fn post(&mut self, site: &Site) -> Result<(), LoadError> {
+        let request = site.requests.post(&self.sid, &self.outgoing);
+        self.outgoing.clear();
+        self.ask(Lane::Side, &request)
+    }
+
+    fn ask(&mut self, lane: Lane, request: &[u8]) -> Result<(), LoadError> {
+        self.line_mut(lane)
+            .map_or(Ok(()), |line| line.ask(request))
+            .map_err(|source| self.failed(source))
+    }
+
+    fn send(&self, lane: Lane, bytes: &[u8]) -> Result<(), LoadError> {
+        self.line(lane)
+            .map_or(Ok(()), |line| line.send(bytes))
+            .map_err(|source| self.failed(source))
+    }
+
+    fn line(&self, lane: Lane) -> Option<&Line> {
+        match lane {
+            Lane::Main => self.main.as_ref(),
+            Lane::Side => self.side.as_ref(),
+        }
+    }
+
+    fn line_mut(&mut self, lane: Lane) -> Option<&mut Line> {
+        match lane {
+            Lane::Main => self.main.as_mut(),
+            Lane::Side => self.side.as_mut(),
+        }
+    }
+
+    fn set_phase(&mut self, lane: Lane, phase: Phase) {
+        if let Some(line) = self.line_mut(lane) {
+            line.phase = phase;
+        }
+    }
+
+    /// Its WebSocket, if it speaks through one already.
+    fn websocket(&self) -> Option<&Line> {
+        let lines = [self.side.as_ref(), self.main.as_ref()];
+        let mut open = lines.into_iter().flatten();
+        open.find(|line| line.phase == Phase::Frames)
+            .filter(|_| self.stage != Stage::Switching)
+    }
+
+    fn unconnected(&self, site: &Site, source: io::Error) -> LoadError {
+        if source.kind() == io::ErrorKind::ConnectionRefused {
+            let address = site.address();
+            return LoadError::NotThere { address };
+        }
+        self.failed(source)
+    }
+
+    fn failed(&self, source: io::Error) -> LoadError {
         LoadError::Connection {
-            client: id,
+            client: self.id,
             stage: self.stage.name(),
             source,
         }
     }
+
+    fn closed(&self) -> LoadError {
+        LoadError::Closed {
+            client: self.id,
+            stage: self.stage.name(),
+        }
+    }
+
+    fn not_opened(&self, answer: String) -> LoadError {
+        LoadError::NotOpened {
+            client: self.id,
+            stage: self.stage.name(),
+            answer,
+        }
+    }
+
+    fn unexpected(&self, bytes: &[u8]) -> LoadError {
+        self.wrong(format!(
+            "was sent {} while {}",
+            first_line(bytes),
+            self.stage.name()
+        ))
+    }
+
+    fn wrong(&self, what: String) -> LoadError {
+        LoadError::Wrong {
+            client: self.id,
+            what,
+        }
+    }
 }
 
-/// The request that opens a session over WebSocket.
-pub(crate) fn upgrade_request(host: &str, path: &str) -> String {
-    format!(
-        "GET {path}?EIO=4&transport=websocket HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
-    )
+/// What is read of an open packet.
+#[derive(Deserialize)]
+struct Open {
+    sid: Box<str>,
 }
 
 /// What a person can make of bytes that should not have come.
@@ -248,19 +514,21 @@ pub(crate) fn first_line(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&line[..line.len().min(SHOWN_BYTES)]).into_owned()
 }
 
-fn connect() -> &'static [u8] {
-    static CONNECT: OnceLock<Vec<u8>> = OnceLock::new();
-    CONNECT.get_or_init(|| frame::text(b"40"))
+fn probe() -> &'static [u8] {
+    static PROBE: OnceLock<Vec<u8>> = OnceLock::new();
+    PROBE.get_or_init(|| frame::text(b"2probe"))
 }
 
-fn pong() -> &'static [u8] {
-    static PONG: OnceLock<Vec<u8>> = OnceLock::new();
-    PONG.get_or_init(|| frame::text(b"3"))
+fn moved() -> &'static [u8] {
+    static MOVED: OnceLock<Vec<u8>> = OnceLock::new();
+    MOVED.get_or_init(|| frame::text(b"5"))
 }
 
-/// The key of RFC 6455 §1.3 and its answer: one pair does for all clients, and nothing need be hashed here.
-const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-/// Well over any message of any scenario.
-const MAX_PARTIAL_BYTES: usize = 128 << 10;
+fn goodbye() -> &'static [u8] {
+    static GOODBYE: OnceLock<Vec<u8>> = OnceLock::new();
+    GOODBYE.get_or_init(frame::goodbye)
+}
+
+/// Between the packets of a payload.
+const SEPARATOR: u8 = 0x1e;
 const SHOWN_BYTES: usize = 120;

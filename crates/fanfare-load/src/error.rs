@@ -1,11 +1,12 @@
 //! What ends a scenario early.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use fanfare_proto::websocket;
 
-use crate::swarm::ClientId;
+use crate::site::{ClientId, Transport};
 
 /// Why a scenario has no report.
 #[derive(Debug, thiserror::Error)]
@@ -16,11 +17,13 @@ pub enum LoadError {
     NoClients,
     /// This process may not open that many sockets.
     #[error(
-        "{clients} clients need more than the {open_files} files that this process may open (ulimit -n)"
+        "{clients} clients need {needed} open files, and this process may have {open_files}: raise the limit (ulimit -Hn) or take fewer clients"
     )]
     TooManyClients {
         /// Clients that were asked for.
         clients: usize,
+        /// Files that they need.
+        needed: u64,
         /// The limit of this process.
         open_files: u64,
     },
@@ -31,6 +34,60 @@ pub enum LoadError {
         doing: &'static str,
         /// What the system said.
         source: io::Error,
+    },
+    /// Nobody listens where the server should be.
+    #[error(
+        "nobody listens at {address}: start the server there, or name the address at which it is"
+    )]
+    NotThere {
+        /// Where it should be.
+        address: SocketAddr,
+    },
+    /// The scenario asks of clients what only those on WebSocket can do here.
+    #[error("{scenario} is over websocket only, not over {transport}")]
+    OnlyWebSocket {
+        /// The scenario.
+        scenario: &'static str,
+        /// What was asked for.
+        transport: Transport,
+    },
+    /// The server does not do what the scenario asks of it.
+    #[error(
+        "the server does not answer '{event}': nobody was told anything for {} s; docs/bench.md has the few lines that it needs",
+        .after.as_secs()
+    )]
+    Unanswered {
+        /// The event.
+        event: &'static str,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The server has not pinged anybody.
+    #[error(
+        "nobody was pinged in {} s: have the server ping more often (pingInterval), or watch for longer",
+        .watched.as_secs_f64()
+    )]
+    NoPings {
+        /// How long it was watched.
+        watched: Duration,
+    },
+    /// Some clients were not pinged.
+    #[error("{n_left_out} clients were not pinged once, while another was {most} times")]
+    LeftOut {
+        /// How many.
+        n_left_out: usize,
+        /// Pings of the client that had the most.
+        most: u32,
+    },
+    /// Nobody is left to be told.
+    #[error(
+        "{readers} of {clients} clients are to read slowly, and somebody has to read: take more clients, or fewer slow ones"
+    )]
+    OnlySlow {
+        /// Clients in all.
+        clients: usize,
+        /// The slow ones.
+        readers: usize,
     },
     /// A client's connection failed.
     #[error("{client}: connection failed while {stage}")]
@@ -50,7 +107,19 @@ pub enum LoadError {
         /// What it waited for.
         stage: &'static str,
     },
-    /// The server did not open a session, or did not let the client join.
+    /// An answer of the server's is none that Engine.IO has.
+    #[error(
+        "{client}: {stage}, it was answered with '{answer}': is that a Socket.IO server, and is its path the right one?"
+    )]
+    NotOpened {
+        /// Whose request it was.
+        client: ClientId,
+        /// What it waited for.
+        stage: &'static str,
+        /// The first line of the answer.
+        answer: String,
+    },
+    /// The server did not let the client join.
     #[error("{client}: refused: {answer}")]
     Refused {
         /// Who.
@@ -86,4 +155,9 @@ pub enum LoadError {
         /// What they waited for.
         goal: String,
     },
+}
+
+/// A system call of our own failed.
+pub(crate) fn failed(doing: &'static str, source: io::Error) -> LoadError {
+    LoadError::Io { doing, source }
 }

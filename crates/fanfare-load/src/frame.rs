@@ -32,3 +32,10 @@ pub(crate) fn text(payload: &[u8]) -> Vec<u8> {
     encode_masked_frame(&mut frame, OpCode::Text, &[payload], [0; 4]);
     frame
 }
+
+/// A Close frame without a code, masked likewise: RFC 6455 §7.4.1 has it mean that there is nothing to say.
+pub(crate) fn goodbye() -> Vec<u8> {
+    let mut frame = Vec::new();
+    encode_masked_frame(&mut frame, OpCode::Close, &[], [0; 4]);
+    frame
+}

@@ -46,7 +46,7 @@ pub fn idle(swarm: &mut Swarm, settle: Duration) -> Result<IdleReport, LoadError
     Ok(IdleReport {
         clients: swarm.n_clients(),
         cost,
-        server_us_per_join: cost.server_cpu_s.map(|cpu| cpu * 1e6 / clients),
+        server_us_per_join: cost.server_us_per(clients),
         settled_s: settle.as_secs_f64(),
         private_bytes_per_client: before
             .zip(after)

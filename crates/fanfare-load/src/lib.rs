@@ -1,7 +1,7 @@
 //! A load generator for Socket.IO servers.
 //!
-//! One thread and one epoll hold up to 19,000 clients that speak Engine.IO 4 and Socket.IO 5 over WebSocket, join the
-//! namespace `/`, and check every message that they are sent. Each scenario returns a report, or an error that names the
+//! One thread and one epoll hold up to 19,000 clients that speak Engine.IO 4 and Socket.IO 5, over WebSocket unless
+//! [`Load::transport`] says otherwise. They join the namespace `/`, and check every message that they are sent. Each scenario returns a report, or an error that names the
 //! client that saw something wrong.
 //!
 //! ```no_run
@@ -21,19 +21,32 @@
 #![forbid(unsafe_code)]
 
 mod burst;
+mod churn;
 mod client;
 mod error;
 mod frame;
+mod heartbeat;
+mod http;
 mod idle;
+mod latency;
+mod line;
 mod meter;
+mod numbered;
 mod paced;
+mod site;
+mod slow;
 mod storm;
 mod swarm;
 
-pub use burst::{BurstReport, burst};
+pub use burst::{BurstReport, burst, pending};
+pub use churn::{ChurnReport, churn};
 pub use error::LoadError;
+pub use heartbeat::{HeartbeatReport, heartbeat};
 pub use idle::{IdleReport, idle};
+pub use latency::{Latency, Quantiles};
 pub use meter::Cost;
 pub use paced::{PacedReport, paced};
+pub use site::{ClientId, Length, Load, Transport};
+pub use slow::{Slow, SlowReport, slow};
 pub use storm::{Leaving, Phase, StormReport, storm};
-pub use swarm::{ClientId, Load, Swarm};
+pub use swarm::{Progress, Swarm};

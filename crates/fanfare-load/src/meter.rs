@@ -25,6 +25,41 @@ pub struct Cost {
     ///
     /// Near 1, the figures are the generator's rather than the server's.
     pub generator_busy: f64,
+    /// CPU time of the generator's thread, in seconds: near [`wall_s`](Self::wall_s), since it spins while it measures.
+    pub generator_cpu_s: f64,
+    /// How long the generator's thread was ready to run and had no core, in seconds; absent where the kernel does not say.
+    pub generator_waited_s: Option<f64>,
+}
+
+impl Cost {
+    /// The server's CPU time for one of `things`, in microseconds.
+    pub(crate) fn server_us_per(&self, things: f64) -> Option<f64> {
+        self.server_cpu_s.map(|cpu| cpu * 1e6 / things)
+    }
+
+    /// Why the figures may be the generator's rather than the server's; nothing if they are the server's.
+    ///
+    /// The generator knows it by three figures: the part of the time in which it had something to do, the part in which it
+    /// was ready and had no core, and the part in which it ran at all.
+    pub fn doubts(&self) -> Vec<String> {
+        let mut doubts = Vec::new();
+        if MOST_BUSY < self.generator_busy {
+            doubts.push(format!(
+                "the generator had something to do {:.0} % of the time (over {:.0} %): times and rates are its own, a faster server would not look it",
+                100.0 * self.generator_busy,
+                100.0 * MOST_BUSY
+            ));
+        }
+        let waited = self.generator_waited_s.unwrap_or(0.0) / self.wall_s;
+        if MOST_WAITED < waited {
+            doubts.push(format!(
+                "the generator was ready and had no core {:.0} % of the time (over {:.0} %): give it one to itself, as with taskset",
+                100.0 * waited,
+                100.0 * MOST_WAITED
+            ));
+        }
+        doubts
+    }
 }
 
 /// Watches a server's process, and the generator itself.
@@ -40,6 +75,8 @@ pub(crate) struct Meter {
 pub(crate) struct Mark {
     at: Instant,
     busy: Duration,
+    cpu: Duration,
+    waited: Option<Duration>,
     server: Option<Sample>,
 }
 
@@ -75,6 +112,8 @@ impl Meter {
         Ok(Mark {
             at: Instant::now(),
             busy: self.busy,
+            cpu: thread_cpu(),
+            waited: waited(),
             server,
         })
     }
@@ -89,6 +128,11 @@ impl Meter {
             server_cpu_s: server.map(|(start, end)| (end.cpu - start.cpu).as_secs_f64()),
             server_user_share: server.and_then(|(start, end)| end.user_share_since(start)),
             generator_busy: (end.busy - start.busy).as_secs_f64() / wall_s,
+            generator_cpu_s: (end.cpu - start.cpu).as_secs_f64(),
+            generator_waited_s: start
+                .waited
+                .zip(end.waited)
+                .map(|(start, end)| (end - start).as_secs_f64()),
         })
     }
 
@@ -150,6 +194,19 @@ impl Sample {
     }
 }
 
+/// CPU time that this thread has used.
+fn thread_cpu() -> Duration {
+    let used = ClockId::CLOCK_THREAD_CPUTIME_ID.now();
+    used.map_or(Duration::ZERO, Duration::from)
+}
+
+/// How long this thread has waited for a core: the second field of schedstat, in nanoseconds.
+fn waited() -> Option<Duration> {
+    let fields = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanoseconds = fields.split_whitespace().nth(1)?.parse().ok()?;
+    Some(Duration::from_nanos(nanoseconds))
+}
+
 /// `utime` and `stime` of proc_pid_stat(5), fields 14 and 15; the name before them may hold spaces and parentheses.
 fn ticks(stat: &str) -> Option<(u64, u64)> {
     let (_, fields) = stat.rsplit_once(')')?;
@@ -179,9 +236,38 @@ fn unreadable(source: io::Error) -> LoadError {
     }
 }
 
+/// Above this, what the server would do next often waits until the generator is done.
+const MOST_BUSY: f64 = 0.9;
+const MOST_WAITED: f64 = 0.05;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[track_caller]
+    fn check_doubts(generator_busy: f64, waited_s: Option<f64>, expected: &[&str]) {
+        let cost = Cost {
+            wall_s: 2.0,
+            server_cpu_s: None,
+            server_user_share: None,
+            generator_busy,
+            generator_cpu_s: 2.0,
+            generator_waited_s: waited_s,
+        };
+        let doubts = cost.doubts();
+        assert_eq!(doubts.len(), expected.len(), "{doubts:?}");
+        for (doubt, expected) in doubts.iter().zip(expected) {
+            assert!(doubt.contains(expected), "{doubt}");
+        }
+    }
+
+    #[test]
+    fn a_generator_that_is_the_limit_says_so_and_why() {
+        check_doubts(0.5, Some(0.01), &[]);
+        check_doubts(0.5, None, &[]);
+        check_doubts(0.97, Some(0.01), &["97 %"]);
+        check_doubts(0.97, Some(0.5), &["97 %", "no core 25 %"]);
+    }
 
     #[test]
     fn a_name_with_parentheses_does_not_shift_the_fields() {

@@ -6,9 +6,11 @@ use serde::Serialize;
 
 use crate::client::first_line;
 use crate::error::LoadError;
-use crate::frame;
+use crate::latency::Latency;
 use crate::meter::Cost;
-use crate::swarm::{ClientId, Pause, Swarm};
+use crate::numbered;
+use crate::site::ClientId;
+use crate::swarm::{Pause, Swarm};
 
 /// What [`paced`] found.
 #[derive(Clone, Debug, Serialize)]
@@ -26,6 +28,10 @@ pub struct PacedReport {
     pub median_us: f64,
     /// As [`median_us`](Self::median_us), for one in a hundred.
     pub p99_us: f64,
+    /// The same as a distribution: from an emit until the last client had it.
+    pub latency: Latency,
+    /// From an emit until one client had it, for every client.
+    pub delivery: Latency,
 }
 
 /// Lets all clients join; then the first emits `say` with a string of 128 bytes, and again once all have been told it.
@@ -39,25 +45,29 @@ pub struct PacedReport {
 pub fn paced(swarm: &mut Swarm) -> Result<PacedReport, LoadError> {
     swarm.join_all()?;
     let mut talk = Talk::new(swarm.n_clients());
+    swarm.expect("say");
     for _ in 0..WARM_UP {
         talk.say(swarm)?;
     }
-    let messages = (DELIVERIES / swarm.n_clients()).clamp(MIN_MESSAGES, MAX_MESSAGES);
+    let messages = (swarm.volume(DELIVERIES) / swarm.n_clients()).clamp(MIN_MESSAGES, MAX_MESSAGES);
     let start = swarm.meter.mark()?;
-    let mut times = Vec::with_capacity(messages);
-    for _ in 0..messages {
-        times.push(talk.say(swarm)?);
+    let mut latency = Latency::new();
+    talk.delivery = Latency::new();
+    for said in 0..messages {
+        latency.record(talk.say(swarm)?);
+        swarm.has_done("messages", said as u64 + 1, messages as u64);
     }
     let cost = swarm.meter.since(start)?;
-    times.sort_unstable();
     let deliveries = (messages * swarm.n_clients()) as f64;
     Ok(PacedReport {
         clients: swarm.n_clients(),
         messages,
         cost,
-        server_us_per_delivery: cost.server_cpu_s.map(|cpu| cpu * 1e6 / deliveries),
-        median_us: times[messages / 2].as_secs_f64() * 1e6,
-        p99_us: times[messages * 99 / 100].as_secs_f64() * 1e6,
+        server_us_per_delivery: cost.server_us_per(deliveries),
+        median_us: latency.at_us(0.5),
+        p99_us: latency.at_us(0.99),
+        latency,
+        delivery: talk.delivery,
     })
 }
 
@@ -65,34 +75,35 @@ pub fn paced(swarm: &mut Swarm) -> Result<PacedReport, LoadError> {
 struct Talk {
     /// The message under way, 1 for the first.
     number: u32,
-    frame: Vec<u8>,
+    packet: Vec<u8>,
     told: Vec<u32>,
+    delivery: Latency,
 }
 
 impl Talk {
     fn new(clients: usize) -> Self {
-        let text = "x".repeat(TEXT_BYTES);
+        let text = numbered::text();
         Self {
             number: 0,
-            frame: frame::text(format!(r#"42["say","{text}"]"#).as_bytes()),
+            packet: format!(r#"42["say","{text}"]"#).into_bytes(),
             told: vec![0; clients],
+            delivery: Latency::new(),
         }
     }
 
     /// Emits the next message, and returns when all have been told it.
     fn say(&mut self, swarm: &mut Swarm) -> Result<Duration, LoadError> {
         self.number += 1;
-        let packet_start = self.frame.len() - PREFIX.len() - TEXT_BYTES - SUFFIX_BYTES;
-        let digits = packet_start + PREFIX.len();
-        self.frame[digits..digits + 8].copy_from_slice(format!("{:08}", self.number).as_bytes());
+        self.packet[PREFIX.len()..][..8].copy_from_slice(format!("{:08}", self.number).as_bytes());
         let start = Instant::now();
         swarm.restart_deadline();
-        swarm.send(ClientId(0), &self.frame)?;
+        swarm.emit(ClientId(0), &self.packet)?;
         let mut n_untold = swarm.n_clients();
         while 0 < n_untold {
             let now = swarm.turn(Pause::Spin, |client, packet| {
-                if packet == &self.frame[packet_start..] && self.told[client.0] + 1 == self.number {
+                if packet == self.packet && self.told[client.0] + 1 == self.number {
                     self.told[client.0] = self.number;
+                    self.delivery.record(start.elapsed());
                     n_untold -= 1;
                 } else if packet.starts_with(PREFIX) {
                     let what = format!(
@@ -111,8 +122,6 @@ impl Talk {
 }
 
 const PREFIX: &[u8] = br#"42["say",""#;
-const SUFFIX_BYTES: usize = 2;
-const TEXT_BYTES: usize = 128;
 const WARM_UP: u32 = 20;
 /// Enough for two seconds of a bare loop's CPU, so that the share outside the kernel means something.
 const DELIVERIES: usize = 300_000;

@@ -5,7 +5,8 @@ use serde::Serialize;
 use crate::client::first_line;
 use crate::error::LoadError;
 use crate::meter::{Cost, Mark};
-use crate::swarm::{ClientId, Pause, Swarm};
+use crate::site::ClientId;
+use crate::swarm::{Pause, Swarm};
 
 /// Who leaves once all have seen the full number.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -59,8 +60,13 @@ pub fn storm(swarm: &mut Swarm, leaving: Leaving) -> Result<StormReport, LoadErr
         let now = swarm.turn(Pause::Spin, |client, packet| watch.rising(client, packet))?;
         if joined_s.is_none() && swarm.n_joined() == swarm.n_clients() {
             joined_s = Some(swarm.meter.since(start)?.wall_s);
+            if watch.messages == 0 {
+                swarm.expect("user count");
+            }
         }
         swarm.check_deadline(now, watch.n_short, || format!("{} to be told", watch.goal))?;
+        let n_told = swarm.n_clients() - watch.n_short;
+        swarm.has_done("told all", n_told as u64, swarm.n_clients() as u64);
     }
     let rise = watch.phase(swarm, start)?;
     let fall = match leaving {

@@ -1,70 +1,63 @@
 //! The clients, and the loop that drives them.
 
-use std::fmt;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::socket::{setsockopt, sockopt};
-use socket2::{Domain, Socket, Type};
+use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
 
-use crate::client::{Client, Incoming, Pulled, upgrade_request};
-use crate::error::LoadError;
+use crate::client::{Client, Incoming};
+use crate::error::{LoadError, failed};
+use crate::line::Pulled;
 use crate::meter::{Meter, Spent};
-
-/// Whom to load, and with how much.
-#[derive(Clone, Debug)]
-pub struct Load {
-    /// Where the server listens.
-    pub address: SocketAddr,
-    /// The path of Socket.IO there, with both slashes.
-    pub path: String,
-    /// Clients in all, at least 1.
-    pub clients: usize,
-    /// The server's process, if what it uses is to be measured.
-    pub server_pid: Option<u32>,
-    /// How long a scenario may take before it fails.
-    pub within: Duration,
-}
-
-impl Load {
-    /// `clients` for the server at `address`, at the usual path, for two minutes at most.
-    pub fn new(address: SocketAddr, clients: usize) -> Self {
-        Self {
-            address,
-            path: "/socket.io/".to_owned(),
-            clients,
-            server_pid: None,
-            within: Duration::from_secs(120),
-        }
-    }
-}
-
-/// Names one client in reports: the first to connect is 0.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct ClientId(pub usize);
-
-impl fmt::Display for ClientId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "client {}", self.0)
-    }
-}
+use crate::site::{ClientId, Lane, Length, Load, Site, Transport, allow_sockets};
 
 /// All clients of a scenario.
 #[derive(Debug)]
 pub struct Swarm {
     load: Load,
-    epoll: Epoll,
+    site: Site,
     clients: Vec<Option<Client>>,
+    /// Clients that have begun to connect: all below.
+    n_begun: usize,
+    /// Those that are to connect once more.
+    again: Vec<ClientId>,
     n_joining: usize,
     n_joined: usize,
-    request: String,
     deadline: Instant,
+    asked: Option<Asked>,
+    /// Events and acks that have come.
+    n_received: u64,
+    news: News,
+    progress: Progress,
     pub(crate) meter: Meter,
     buffer: Vec<u8>,
     events: Vec<EpollEvent>,
+}
+
+/// What the last turn brought besides packets.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    pub(crate) joined: Vec<ClientId>,
+    pub(crate) ended: Vec<ClientId>,
+    pub(crate) pinged: Vec<ClientId>,
+}
+
+/// How far a scenario has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Progress {
+    /// What is counted, in the plural.
+    pub what: &'static str,
+    /// How many there have been.
+    pub done: u64,
+    /// How many there are to be.
+    pub of: u64,
+}
+
+/// An event that the server has yet to show that it knows.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    event: &'static str,
+    at: Instant,
+    n_received: u64,
 }
 
 /// What a turn does when nothing has come.
@@ -86,16 +79,23 @@ impl Swarm {
         if load.clients == 0 {
             return Err(LoadError::NoClients);
         }
-        allow_sockets(load.clients)?;
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
-            .map_err(|error| failed("make an epoll", error.into()))?;
+        allow_sockets(&load)?;
         Ok(Self {
-            epoll,
-            clients: Vec::with_capacity(load.clients),
+            site: Site::new(&load)?,
+            clients: std::iter::repeat_with(|| None).take(load.clients).collect(),
+            n_begun: 0,
+            again: Vec::new(),
             n_joining: 0,
             n_joined: 0,
-            request: upgrade_request(&load.address.to_string(), &load.path),
             deadline: Instant::now() + load.within,
+            asked: None,
+            n_received: 0,
+            news: News::default(),
+            progress: Progress {
+                what: "joins",
+                done: 0,
+                of: load.clients as u64,
+            },
             meter: Meter::new(load.server_pid)?,
             buffer: vec![0; READ_BUFFER_BYTES],
             events: vec![EpollEvent::empty(); EVENTS_PER_TURN],
@@ -108,21 +108,73 @@ impl Swarm {
         self.load.clients
     }
 
+    /// `full` deliveries, or as many as a brief scenario makes of them.
+    pub(crate) fn volume(&self, full: usize) -> usize {
+        match self.load.length {
+            Length::Full => full,
+            Length::Brief => full / 100,
+        }
+    }
+
+    /// Joins so far.
     pub(crate) fn n_joined(&self) -> usize {
         self.n_joined
+    }
+
+    pub(crate) fn news(&self) -> &News {
+        &self.news
+    }
+
+    /// Fails if clients come in another way than over WebSocket.
+    pub(crate) fn needs_websocket(&self, scenario: &'static str) -> Result<(), LoadError> {
+        match self.load.transport {
+            Transport::WebSocket => Ok(()),
+            transport @ (Transport::Polling | Transport::Upgrade) => {
+                Err(LoadError::OnlyWebSocket {
+                    scenario,
+                    transport,
+                })
+            }
+        }
     }
 
     pub(crate) fn restart_deadline(&mut self) {
         self.deadline = Instant::now() + self.load.within;
     }
 
+    /// From now on, the server has to show soon that it knows `event`, by telling anybody anything.
+    pub(crate) fn expect(&mut self, event: &'static str) {
+        self.restart_deadline();
+        self.asked = Some(Asked {
+            event,
+            at: Instant::now(),
+            n_received: self.n_received,
+        });
+    }
+
     /// Fails if the deadline has passed while `left` clients wait for `goal`.
     pub(crate) fn check_deadline(
-        &self,
+        &mut self,
         now: Instant,
         left: usize,
         goal: impl FnOnce() -> String,
     ) -> Result<(), LoadError> {
+        if let Some(Asked {
+            event,
+            at,
+            n_received,
+        }) = self.asked
+        {
+            let patience = self.load.within.min(PATIENCE);
+            if n_received < self.n_received {
+                self.asked = None;
+            } else if at + patience <= now {
+                return Err(LoadError::Unanswered {
+                    event,
+                    after: patience,
+                });
+            }
+        }
         if now < self.deadline {
             return Ok(());
         }
@@ -138,11 +190,16 @@ impl Swarm {
     pub(crate) fn join_all(&mut self) -> Result<(), LoadError> {
         while self.n_joined < self.n_clients() {
             let now = self.turn(Pause::Spin, |_, _| Ok(()))?;
-            self.check_deadline(now, self.n_clients() - self.n_joined, || {
-                "their join".to_owned()
-            })?;
+            let left = self.n_clients() - self.n_joined;
+            self.has_done("joins", self.n_joined as u64, self.n_clients() as u64);
+            self.check_deadline(now, left, || "their join".to_owned())?;
         }
         Ok(())
+    }
+
+    /// The scenario has come so far.
+    pub(crate) fn has_done(&mut self, what: &'static str, done: u64, of: u64) {
+        self.progress = Progress { what, done, of };
     }
 
     /// Starts the joins that are due, and hands on what has come; returns the time.
@@ -151,25 +208,26 @@ impl Swarm {
         pause: Pause,
         mut receive: impl FnMut(ClientId, &[u8]) -> Result<(), LoadError>,
     ) -> Result<Instant, LoadError> {
-        while self.n_joining < MAX_JOINING && self.clients.len() < self.n_clients() {
-            self.connect()?;
+        self.news.clear();
+        while self.n_joining < MAX_JOINING
+            && let Some(id) = self.next_to_join()
+        {
+            self.clients[id.0] = Some(Client::new(id, &self.site)?);
+            self.n_joining += 1;
         }
         let timeout = match pause {
             Pause::Spin => EpollTimeout::ZERO,
             Pause::Sleep(longest) => EpollTimeout::try_from(longest).unwrap_or(EpollTimeout::MAX),
         };
-        let n_events = match self.epoll.wait(&mut self.events, timeout) {
+        let n_events = match self.site.epoll.wait(&mut self.events, timeout) {
             Ok(n_events) => n_events,
             Err(nix::Error::EINTR) => 0,
             Err(error) => return Err(failed("wait for the sockets", error.into())),
         };
         for i in 0..n_events {
             let event = self.events[i];
-            self.handle(
-                ClientId(event.data() as usize),
-                event.events(),
-                &mut receive,
-            )?;
+            let (id, lane) = Site::named(event);
+            self.handle(id, lane, event.events(), &mut receive)?;
         }
         Ok(self.meter.turned(if n_events == 0 {
             Spent::Waiting
@@ -178,12 +236,12 @@ impl Swarm {
         }))
     }
 
-    /// Sends `bytes` as `client`.
-    pub(crate) fn send(&self, client: ClientId, bytes: &[u8]) -> Result<(), LoadError> {
+    /// Emits `packet` as `client`.
+    pub(crate) fn emit(&mut self, client: ClientId, packet: &[u8]) -> Result<(), LoadError> {
         self.clients[client.0]
-            .as_ref()
+            .as_mut()
             .expect("only a client that is there is told to speak")
-            .send(client, bytes)
+            .emit(packet, &self.site)
     }
 
     /// Ends a client's connection without a word.
@@ -191,23 +249,56 @@ impl Swarm {
         self.clients[client.0] = None;
     }
 
-    fn connect(&mut self) -> Result<(), LoadError> {
-        let id = self.clients.len();
-        let socket =
-            open(self.load.address, id).map_err(|source| failed("open a socket", source))?;
-        let name = EpollEvent::new(interest(), id as u64);
-        self.epoll
-            .add(&socket, name)
-            .map_err(|error| failed("watch a socket", error.into()))?;
-        self.clients
-            .push(Some(Client::new(TcpStream::from(socket))));
-        self.n_joining += 1;
-        Ok(())
+    /// Has a client say goodbye; the server's own ends it.
+    pub(crate) fn leave(&mut self, client: ClientId) -> Result<(), LoadError> {
+        self.clients[client.0]
+            .as_mut()
+            .expect("only a client that is there leaves")
+            .leave(&self.site)
+    }
+
+    /// Clients from `first` on have a small receive buffer.
+    pub(crate) fn narrow_from(&mut self, first: ClientId) {
+        self.site.first_narrow = first.0;
+    }
+
+    /// Has a client read nothing from now on.
+    pub(crate) fn stop_reading(&mut self, client: ClientId) -> Result<(), LoadError> {
+        let client = self.clients[client.0].as_mut();
+        client.map_or(Ok(()), |client| client.stop_reading(&self.site))
+    }
+
+    /// Has it read again.
+    pub(crate) fn go_on_reading(&self, client: ClientId) -> Result<(), LoadError> {
+        let client = self.clients[client.0].as_ref();
+        client.map_or(Ok(()), |client| client.go_on_reading(&self.site))
+    }
+
+    /// Has a client that has ended connect again.
+    pub(crate) fn come_again(&mut self, client: ClientId) {
+        self.again.push(client);
+    }
+
+    /// How long `client` has been coming at `now`.
+    pub(crate) fn since_connect(&self, client: ClientId, now: Instant) -> Duration {
+        let client = self.clients[client.0].as_ref();
+        client.map_or(Duration::ZERO, |client| now - client.begun())
+    }
+
+    fn next_to_join(&mut self) -> Option<ClientId> {
+        self.again.pop().or_else(|| {
+            let id = ClientId(self.n_begun);
+            (self.n_begun < self.n_clients()).then(|| {
+                self.n_begun += 1;
+                id
+            })
+        })
     }
 
     fn handle(
         &mut self,
         id: ClientId,
+        lane: Lane,
         events: EpollFlags,
         receive: &mut impl FnMut(ClientId, &[u8]) -> Result<(), LoadError>,
     ) -> Result<(), LoadError> {
@@ -215,87 +306,61 @@ impl Swarm {
             return Ok(());
         };
         if events.contains(EpollFlags::EPOLLOUT) {
-            client.handle_writable(id, self.request.as_bytes())?;
+            client.handle_writable(lane, &self.site)?;
         }
         if !events.intersects(EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP) {
             return Ok(());
         }
         loop {
-            let (filled, is_drained) = match client.pull(id, &mut self.buffer)? {
+            let (filled, is_drained) = match client.pull(lane, &mut self.buffer)? {
                 Pulled::Some(filled) => (filled, false),
                 Pulled::Drained(filled) => (filled, !events.contains(EpollFlags::EPOLLRDHUP)),
                 Pulled::Closed => {
-                    return Err(LoadError::Closed {
-                        client: id,
-                        stage: client.stage.name(),
-                    });
+                    self.end(id);
+                    return Ok(());
                 }
             };
             let mut rest = &self.buffer[..filled];
-            while let Some((incoming, length)) = client.take(id, rest)? {
+            while let Some((incoming, length)) = client.take(lane, rest, &self.site)? {
                 match incoming {
                     Incoming::Nothing => {}
                     Incoming::Joined => {
                         self.n_joining -= 1;
                         self.n_joined += 1;
+                        self.news.joined.push(id);
                     }
-                    Incoming::Packet(packet) => receive(id, packet)?,
+                    Incoming::Ping => self.news.pinged.push(id),
+                    Incoming::Packet(packet) => {
+                        self.n_received += 1;
+                        receive(id, packet)?;
+                    }
+                    Incoming::Ended => {
+                        self.end(id);
+                        return Ok(());
+                    }
                 }
                 rest = &rest[length..];
             }
-            client.keep(id, rest)?;
-            if is_drained {
+            client.keep(lane, rest)?;
+            // The line may have gone with what came on it.
+            if is_drained || !client.has(lane) {
                 return Ok(());
             }
         }
     }
-}
 
-/// A socket that is connecting to `address`.
-fn open(address: SocketAddr, id: usize) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    socket.set_tcp_nodelay(true)?;
-    if let Some(source) = source(address.ip(), id) {
-        // Else bind(2) takes a port for itself alone, where the four-tuple is free with any.
-        setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
-        socket.bind(&SocketAddr::new(source.into(), 0).into())?;
-    }
-    match socket.connect(&address.into()) {
-        Ok(()) => Ok(socket),
-        Err(error) if error.raw_os_error() == Some(nix::Error::EINPROGRESS as i32) => Ok(socket),
-        Err(error) => Err(error),
+    fn end(&mut self, id: ClientId) {
+        self.clients[id.0] = None;
+        self.news.ended.push(id);
     }
 }
 
-/// Where client `id` connects from, if the server is on loopback: one address has not ports enough.
-fn source(target: IpAddr, id: usize) -> Option<Ipv4Addr> {
-    let last = FIRST_SOURCE + u8::try_from(id % N_SOURCES).expect("there are few");
-    (target == Ipv4Addr::LOCALHOST).then(|| Ipv4Addr::new(127, 0, 0, last))
-}
-
-fn allow_sockets(clients: usize) -> Result<(), LoadError> {
-    let limit = |error: nix::Error| failed("read the limit of open files", error.into());
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(limit)?;
-    let needed = clients as u64 + SPARE_FILES;
-    if hard < needed {
-        return Err(LoadError::TooManyClients {
-            clients,
-            open_files: hard,
-        });
+impl News {
+    fn clear(&mut self) {
+        self.joined.clear();
+        self.ended.clear();
+        self.pinged.clear();
     }
-    if soft < needed {
-        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(limit)?;
-    }
-    Ok(())
-}
-
-fn failed(doing: &'static str, source: io::Error) -> LoadError {
-    LoadError::Io { doing, source }
-}
-
-fn interest() -> EpollFlags {
-    EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET
 }
 
 /// Joins under way at once: a crowd, but one that the usual listen backlog of 511 can hold.
@@ -303,7 +368,5 @@ const MAX_JOINING: usize = 256;
 const EVENTS_PER_TURN: usize = 1024;
 /// Holds what one socket's buffer in the kernel does, so that a read is a drain.
 const READ_BUFFER_BYTES: usize = 512 << 10;
-/// Standard streams, the epoll, and what the runtime opens.
-const SPARE_FILES: u64 = 16;
-const FIRST_SOURCE: u8 = 2;
-const N_SOURCES: usize = 16;
+/// How long the first sign that the server knows an event may take.
+const PATIENCE: Duration = Duration::from_secs(10);

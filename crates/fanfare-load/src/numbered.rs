@@ -1,0 +1,103 @@
+//! Numbered messages: every client is to be told each once, and in order.
+
+use crate::client::first_line;
+use crate::error::LoadError;
+use crate::site::ClientId;
+
+/// How far each client has been told.
+#[derive(Debug)]
+pub(crate) struct Numbered {
+    /// The number that is due.
+    due: Vec<u32>,
+}
+
+impl Numbered {
+    /// Number 0 is due at all of `clients`.
+    pub(crate) fn new(clients: usize) -> Self {
+        Self {
+            due: vec![0; clients],
+        }
+    }
+
+    /// Number 0 is due again.
+    pub(crate) fn restart(&mut self) {
+        self.due.fill(0);
+    }
+
+    /// `client` was told `packet`; returns the number, or `None` if it is another event than `say`.
+    ///
+    /// # Errors
+    ///
+    /// If it is not the number that is due, or `text` does not follow it.
+    pub(crate) fn take(
+        &mut self,
+        client: ClientId,
+        packet: &[u8],
+        text: &str,
+    ) -> Result<Option<u32>, LoadError> {
+        let Some(args) = packet.strip_prefix(br#"42["say","#) else {
+            return Ok(None);
+        };
+        let due = self.due[client.0];
+        if read(args, text) != Some(due) {
+            let what = format!("was told {} instead of number {due}", first_line(packet));
+            return Err(LoadError::Wrong { client, what });
+        }
+        self.due[client.0] += 1;
+        Ok(Some(due))
+    }
+}
+
+/// The number before `text` in `7,"text"]`.
+pub(crate) fn read(args: &[u8], text: &str) -> Option<u32> {
+    let digits = args
+        .strip_suffix(br#""]"#)?
+        .strip_suffix(text.as_bytes())?
+        .strip_suffix(br#",""#)?;
+    str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// What is said besides the number, unless a scenario has its own.
+pub(crate) fn text() -> String {
+    "x".repeat(TEXT_BYTES)
+}
+
+pub(crate) const TEXT_BYTES: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(packets: &[&str], expected: &str) {
+        let mut numbered = Numbered::new(1);
+        let told = packets.iter().try_for_each(|packet| {
+            numbered
+                .take(ClientId(0), packet.as_bytes(), "hi")
+                .map(drop)
+        });
+        let actual = match told {
+            Ok(()) => format!("{} told", numbered.due[0]),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(actual, expected, "{packets:?}");
+    }
+
+    #[test]
+    fn a_number_left_out_repeated_or_with_another_text_is_wrong() {
+        check(&[r#"42["say",0,"hi"]"#, r#"42["say",1,"hi"]"#], "2 told");
+        check(&[r#"42["user count",5]"#], "0 told");
+        check(
+            &[r#"42["say",1,"hi"]"#],
+            r#"client 0: was told 42["say",1,"hi"] instead of number 0"#,
+        );
+        check(
+            &[r#"42["say",0,"hi"]"#, r#"42["say",0,"hi"]"#],
+            r#"client 0: was told 42["say",0,"hi"] instead of number 1"#,
+        );
+        check(
+            &[r#"42["say",0,"ho"]"#],
+            r#"client 0: was told 42["say",0,"ho"] instead of number 0"#,
+        );
+    }
+}

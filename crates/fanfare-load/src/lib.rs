@@ -23,6 +23,7 @@
 mod burst;
 mod churn;
 mod client;
+mod echo;
 mod error;
 mod frame;
 mod heartbeat;
@@ -40,6 +41,7 @@ mod swarm;
 
 pub use burst::{BurstReport, burst, pending};
 pub use churn::{ChurnReport, churn};
+pub use echo::{EchoReport, echo};
 pub use error::LoadError;
 pub use heartbeat::{HeartbeatReport, heartbeat};
 pub use idle::{IdleReport, idle};

@@ -24,6 +24,11 @@ impl Numbered {
         self.due.fill(0);
     }
 
+    /// The number that is due at `client`: as many as it has been told.
+    pub(crate) fn due(&self, client: ClientId) -> u32 {
+        self.due[client.0]
+    }
+
     /// `client` was told `packet`; returns the number, or `None` if it is another event than `say`.
     ///
     /// # Errors
@@ -77,7 +82,7 @@ mod tests {
                 .map(drop)
         });
         let actual = match told {
-            Ok(()) => format!("{} told", numbered.due[0]),
+            Ok(()) => format!("{} told", numbered.due(ClientId(0))),
             Err(error) => error.to_string(),
         };
         assert_eq!(actual, expected, "{packets:?}");

@@ -1,0 +1,147 @@
+//! What a server that is right makes of each scenario.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use fanfare::{Config, Io};
+use fanfare_load::{
+    Leaving, Slow, Transport, burst, churn, echo, heartbeat, idle, paced, pending, rooms, slow,
+    storm,
+};
+
+use crate::server::Server;
+
+const TRANSPORTS: [Transport; 3] = [Transport::WebSocket, Transport::Polling, Transport::Upgrade];
+
+#[test]
+fn one_message_at_a_time_reaches_everybody() {
+    let server = Server::of_bench();
+    for transport in TRANSPORTS {
+        let report = paced(&mut server.swarm_over(transport, 100))
+            .unwrap_or_else(|error| panic!("over {transport}: {error}"));
+        assert_eq!(report.messages, 30);
+        assert_eq!(report.latency.quantiles().count, 30);
+        assert_eq!(report.delivery.quantiles().count, 30 * 100);
+        assert!(report.server_us_per_delivery.is_some());
+    }
+}
+
+#[test]
+fn a_burst_reaches_everybody_in_order() {
+    let server = Server::of_bench();
+    for transport in TRANSPORTS {
+        let report = burst(&mut server.swarm_over(transport, 20))
+            .unwrap_or_else(|error| panic!("over {transport}: {error}"));
+        assert_eq!((report.bursts, report.messages), (10, 100));
+    }
+}
+
+#[test]
+fn a_few_messages_at_once_reach_everybody_in_order() {
+    let server = Server::of_bench();
+    let report = pending(&mut server.swarm(20), 8).expect("all are told");
+    assert_eq!((report.messages, report.bursts), (8, 20));
+}
+
+#[test]
+fn every_emit_has_its_ack() {
+    let server = Server::of_bench();
+    for transport in TRANSPORTS {
+        let report = echo(&mut server.swarm_over(transport, 20))
+            .unwrap_or_else(|error| panic!("over {transport}: {error}"));
+        assert_eq!(report.acks, 2_000);
+        assert_eq!(report.latency.quantiles().count, report.acks);
+    }
+}
+
+#[test]
+fn a_storm_rises_to_all_and_falls_to_half() {
+    for transport in TRANSPORTS {
+        let io = Io::with(Config::default());
+        io.announce_count("user count", |count| count.sockets);
+        let server = Server::serving(&io);
+        let report = storm(&mut server.swarm_over(transport, 50), Leaving::Nobody)
+            .unwrap_or_else(|error| panic!("over {transport}: {error}"));
+        assert_eq!(report.clients, 50);
+    }
+    let io = Io::with(Config::default());
+    io.announce_count("user count", |count| count.sockets);
+    let report = storm(&mut Server::serving(&io).swarm(50), Leaving::Half).expect("all are told");
+    assert!(report.fall.is_some());
+}
+
+#[test]
+fn a_room_is_told_and_nobody_else() {
+    let server = Server::of_bench();
+    let members = NonZeroUsize::new(7).expect("seven");
+    let report = rooms(&mut server.swarm(30), members).expect("the rooms are apart");
+    assert_eq!((report.rooms, report.members), (5, 7));
+    assert!(
+        report.deliveries < 7 * report.messages as u64,
+        "the last room has two members"
+    );
+}
+
+#[test]
+fn clients_come_and_go() {
+    let server = Server::of_bench();
+    let report = churn(&mut server.swarm(40), 5).expect("all come and go");
+    assert_eq!(
+        (report.visits, report.latency.quantiles().count),
+        (200, 200)
+    );
+}
+
+#[test]
+fn slow_readers_do_not_hold_up_the_others() {
+    let mut config = Config::default();
+    config.limits.soft_backlog_bytes = 64 << 10;
+    config.limits.max_backlog_bytes = 256 << 10;
+    let server = Server::with(config);
+    let plan = Slow {
+        readers: 2,
+        messages: 400,
+        text_bytes: 32 << 10,
+        pause: Duration::from_millis(1),
+    };
+    let report = slow(&mut server.swarm(8), &plan).expect("the others are told everything");
+    assert_eq!(report.latency.quantiles().count, 6 * 400);
+    assert_eq!(
+        report.disconnected, 2,
+        "13 MB are more than all buffers hold"
+    );
+}
+
+#[test]
+fn slow_readers_within_bounds_catch_up() {
+    let server = Server::of_bench();
+    let plan = Slow {
+        readers: 2,
+        messages: 20,
+        text_bytes: 1 << 10,
+        pause: Duration::from_millis(1),
+    };
+    let report = slow(&mut server.swarm(4), &plan).expect("the others are told everything");
+    assert_eq!((report.caught_up, report.disconnected), (2, 0));
+}
+
+#[test]
+fn idle_clients_answer_pings() {
+    let server = Server::with(Config {
+        ping_interval: Duration::from_millis(20),
+        ..Config::default()
+    });
+    let report = heartbeat(&mut server.swarm(10), Duration::from_millis(500)).expect("all live");
+    assert!(
+        10 <= report.pings && report.pings <= 250,
+        "{}",
+        report.pings
+    );
+}
+
+#[test]
+fn idle_clients_are_held() {
+    let server = Server::of_bench();
+    let report = idle(&mut server.swarm(50), Duration::ZERO).expect("all join");
+    assert!(report.server_us_per_join.is_some() && report.private_bytes_per_client.is_some());
+}

@@ -1,0 +1,145 @@
+//! What each scenario says of a server that is wrong, or not there.
+
+use std::net::TcpListener;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use fanfare::{Ack, Args, Config, Io, Socket};
+use fanfare_load::{
+    Load, LoadError, Swarm, Transport, churn, echo, heartbeat, paced, pending, rooms,
+};
+
+use crate::server::Server;
+
+#[track_caller]
+fn check<T>(result: Result<T, LoadError>, expected: &str) {
+    match result {
+        Ok(_) => panic!("nothing was found wrong, though {expected}"),
+        Err(error) => assert!(error.to_string().contains(expected), "{error}"),
+    }
+}
+
+/// Two clients of a server with no event, or the one that `register` adds.
+fn swarm(register: impl FnOnce(&Io)) -> (Server, Swarm) {
+    let io = Io::with(Config::default());
+    register(&io);
+    let server = Server::serving(&io);
+    let load = Load {
+        within: Duration::from_millis(500),
+        ..server.load(4)
+    };
+    let swarm = Swarm::new(load).expect("four sockets");
+    (server, swarm)
+}
+
+#[test]
+fn a_server_that_does_not_know_an_event_is_told_which() {
+    let (_server, mut swarm) = swarm(|_| ());
+    check(paced(&mut swarm), "does not answer 'say'");
+    check(pending(&mut swarm, 2), "does not answer 'burst'");
+    check(echo(&mut swarm), "does not answer 'echo'");
+    let two = NonZeroUsize::new(2).expect("two");
+    check(rooms(&mut swarm, two), "does not answer 'join'");
+}
+
+#[test]
+fn a_message_that_is_left_out_is_noticed() {
+    let (_server, mut swarm) = swarm(|io| {
+        io.on(
+            "burst",
+            |socket: Socket, Args((count, text)): Args<(u32, String)>| async move {
+                for number in (0..count).filter(|number| *number != 3) {
+                    socket.io().emit("say", Args((number, &text)));
+                }
+            },
+        );
+    });
+    check(pending(&mut swarm, 5), "instead of number 3");
+}
+
+#[test]
+fn a_message_in_the_wrong_room_is_noticed() {
+    let (_server, mut swarm) = swarm(|io| {
+        io.on("join", |_: Socket, _: String, ack: Ack| async move {
+            ack.send("joined");
+        });
+        io.on(
+            "tell",
+            |socket: Socket, Args((_, number, text)): Args<(String, u32, String)>| async move {
+                socket.io().emit("say", Args((number, text)));
+            },
+        );
+    });
+    let two = NonZeroUsize::new(2).expect("two");
+    check(rooms(&mut swarm, two), "it is in another room");
+}
+
+#[test]
+fn an_ack_with_something_else_is_noticed() {
+    let (_server, mut swarm) = swarm(|io| {
+        io.on("echo", |_: Socket, _: String, ack: Ack| async move {
+            ack.send("something else");
+        });
+    });
+    check(echo(&mut swarm), "for the ack of emit 1");
+}
+
+#[test]
+fn a_server_that_never_pings_has_no_heartbeat() {
+    let (_server, mut swarm) = swarm(|_| ());
+    check(
+        heartbeat(&mut swarm, Duration::from_millis(50)),
+        "nobody was pinged",
+    );
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    drop(listener);
+    for transport in [Transport::WebSocket, Transport::Polling] {
+        let load = Load {
+            transport,
+            ..Load::new(address, 2)
+        };
+        let mut swarm = Swarm::new(load).expect("two sockets");
+        check(paced(&mut swarm), &format!("nobody listens at {address}"));
+    }
+}
+
+#[test]
+fn what_is_no_socket_io_is_named() {
+    let server = Server::of_bench();
+    for transport in [Transport::WebSocket, Transport::Polling] {
+        let load = Load {
+            path: "/elsewhere/".to_owned(),
+            transport,
+            ..server.load(2)
+        };
+        let mut swarm = Swarm::new(load).expect("two sockets");
+        check(
+            paced(&mut swarm),
+            "it was answered with 'HTTP/1.1 404 Not Found'",
+        );
+    }
+}
+
+#[test]
+fn more_clients_than_files_are_refused_with_both_numbers() {
+    let address = "127.0.0.1:3000".parse().expect("an address");
+    check(
+        Swarm::new(Load::new(address, 1 << 40)),
+        "1099511627776 clients need 1099511627792 open files",
+    );
+}
+
+#[test]
+fn coming_and_going_is_over_websocket_only() {
+    let server = Server::of_bench();
+    let mut swarm = server.swarm_over(Transport::Polling, 2);
+    check(
+        churn(&mut swarm, 1),
+        "churn is over websocket only, not over polling",
+    );
+}

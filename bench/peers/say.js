@@ -4,7 +4,7 @@
 const io = require('./server.js').listen();
 
 io.on('connection', (socket) => {
-  socket.on('say', (text) => io.emit('say', text));
+  socket.on('say', (...said) => io.emit('say', ...said));
   socket.on('burst', (count, text) => {
     for (let i = 0; i < count; i++) io.emit('say', i, text);
   });

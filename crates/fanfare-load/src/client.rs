@@ -187,6 +187,11 @@ impl Client {
             return Ok(Pulled::Drained(0));
         };
         match line.pull(buffer) {
+            // A server need not keep a connection on which nothing is asked.
+            Ok(Pulled::Closed) if lane == Lane::Side && line.phase == Phase::Free => {
+                self.side = None;
+                Ok(Pulled::Drained(0))
+            }
             Ok(Pulled::Closed) if !self.may_end() => Err(self.closed()),
             Ok(pulled) => Ok(pulled),
             // Who goes while it is written to resets the connection.
@@ -469,9 +474,14 @@ impl Client {
     }
 
     fn closed(&self) -> LoadError {
-        LoadError::Closed {
-            client: self.id,
-            stage: self.stage.name(),
+        match self.stage {
+            Stage::Switching | Stage::Opening => {
+                self.not_opened("the end of the connection".to_owned())
+            }
+            stage => LoadError::Closed {
+                client: self.id,
+                stage: stage.name(),
+            },
         }
     }
 

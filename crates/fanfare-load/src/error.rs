@@ -43,6 +43,15 @@ pub enum LoadError {
         /// Where it should be.
         address: SocketAddr,
     },
+    /// Somebody listens, and lets nobody in.
+    #[error(
+        "nobody could join within {} s: is that a Socket.IO server, and is its path the right one?",
+        .after.as_secs()
+    )]
+    NobodyJoins {
+        /// How long was waited.
+        after: Duration,
+    },
     /// The scenario asks of clients what only those on WebSocket can do here.
     #[error("{scenario} is over websocket only, not over {transport}")]
     OnlyWebSocket {
@@ -109,7 +118,7 @@ pub enum LoadError {
     },
     /// An answer of the server's is none that Engine.IO has.
     #[error(
-        "{client}: {stage}, it was answered with '{answer}': is that a Socket.IO server, and is its path the right one?"
+        "{client}: {stage}, its answer was '{answer}': is that a Socket.IO server, and is its path the right one?"
     )]
     NotOpened {
         /// Whose request it was.

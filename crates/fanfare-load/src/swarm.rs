@@ -22,6 +22,7 @@ pub struct Swarm {
     again: Vec<ClientId>,
     n_joining: usize,
     n_joined: usize,
+    began: Instant,
     deadline: Instant,
     asked: Option<Asked>,
     /// Events and acks that have come.
@@ -87,6 +88,7 @@ impl Swarm {
             again: Vec::new(),
             n_joining: 0,
             n_joined: 0,
+            began: Instant::now(),
             deadline: Instant::now() + load.within,
             asked: None,
             n_received: 0,
@@ -144,10 +146,11 @@ impl Swarm {
 
     /// From now on, the server has to show soon that it knows `event`, by telling anybody anything.
     pub(crate) fn expect(&mut self, event: &'static str) {
-        self.restart_deadline();
+        let now = Instant::now();
+        self.deadline = now + self.load.within;
         self.asked = Some(Asked {
             event,
-            at: Instant::now(),
+            at: now,
             n_received: self.n_received,
         });
     }
@@ -159,13 +162,13 @@ impl Swarm {
         left: usize,
         goal: impl FnOnce() -> String,
     ) -> Result<(), LoadError> {
+        let patience = self.load.within.min(PATIENCE);
         if let Some(Asked {
             event,
             at,
             n_received,
         }) = self.asked
         {
-            let patience = self.load.within.min(PATIENCE);
             if n_received < self.n_received {
                 self.asked = None;
             } else if at + patience <= now {
@@ -174,6 +177,9 @@ impl Swarm {
                     after: patience,
                 });
             }
+        }
+        if self.n_joined == 0 && self.began + patience <= now {
+            return Err(LoadError::NobodyJoins { after: patience });
         }
         if now < self.deadline {
             return Ok(());
@@ -368,5 +374,5 @@ const MAX_JOINING: usize = 256;
 const EVENTS_PER_TURN: usize = 1024;
 /// Holds what one socket's buffer in the kernel does, so that a read is a drain.
 const READ_BUFFER_BYTES: usize = 512 << 10;
-/// How long the first sign that the server knows an event may take.
+/// How long the first join may take, and the first sign that the server knows an event.
 const PATIENCE: Duration = Duration::from_secs(10);

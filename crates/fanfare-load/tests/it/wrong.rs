@@ -118,11 +118,20 @@ fn what_is_no_socket_io_is_named() {
             ..server.load(2)
         };
         let mut swarm = Swarm::new(load).expect("two sockets");
-        check(
-            paced(&mut swarm),
-            "it was answered with 'HTTP/1.1 404 Not Found'",
-        );
+        check(paced(&mut swarm), "its answer was 'HTTP/1.1 404 Not Found'");
     }
+}
+
+#[test]
+fn who_listens_and_says_nothing_is_no_socket_io() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let load = Load {
+        within: Duration::from_millis(200),
+        ..Load::new(address, 2)
+    };
+    let mut swarm = Swarm::new(load).expect("two sockets");
+    check(paced(&mut swarm), "nobody could join");
 }
 
 #[test]

@@ -166,6 +166,31 @@ pub enum LoadError {
     },
 }
 
+impl LoadError {
+    /// Whether the server did something wrong, rather than that it could not be loaded at all.
+    pub fn is_the_servers(&self) -> bool {
+        match self {
+            Self::Unanswered { .. }
+            | Self::LeftOut { .. }
+            | Self::Connection { .. }
+            | Self::Closed { .. }
+            | Self::Violation { .. }
+            | Self::Wrong { .. }
+            | Self::TimedOut { .. } => true,
+            Self::NoClients
+            | Self::TooManyClients { .. }
+            | Self::Io { .. }
+            | Self::NotThere { .. }
+            | Self::NobodyJoins { .. }
+            | Self::OnlyWebSocket { .. }
+            | Self::NoPings { .. }
+            | Self::OnlySlow { .. }
+            | Self::NotOpened { .. }
+            | Self::Refused { .. } => false,
+        }
+    }
+}
+
 /// A system call of our own failed.
 pub(crate) fn failed(doing: &'static str, source: io::Error) -> LoadError {
     LoadError::Io { doing, source }

@@ -36,10 +36,12 @@ pub fn idle(swarm: &mut Swarm, settle: Duration) -> Result<IdleReport, LoadError
     let start = swarm.meter.mark()?;
     swarm.join_all()?;
     let cost = swarm.meter.since(start)?;
-    let until = Instant::now() + settle;
-    let mut now = Instant::now();
+    let began = Instant::now();
+    let until = began + settle;
+    let mut now = began;
     while now < until {
         now = swarm.turn(Pause::Sleep(until - now), |_, _| Ok(()))?;
+        swarm.has_done("seconds", (now - began).as_secs(), settle.as_secs());
     }
     let after = swarm.meter.server_private_bytes()?;
     let clients = swarm.n_clients() as f64;

@@ -5,7 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_getcpuclockid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, SysconfVar, sysconf};
 use serde::Serialize;
 
 use crate::error::LoadError;
@@ -80,6 +80,19 @@ pub(crate) struct Mark {
     server: Option<Sample>,
 }
 
+/// What can be seen in passing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Glance {
+    pub(crate) busy: Duration,
+    pub(crate) server: Option<ServerGlance>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ServerGlance {
+    pub(crate) cpu: Duration,
+    pub(crate) resident_bytes: u64,
+}
+
 /// What a turn of the generator was spent on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Spent {
@@ -136,6 +149,13 @@ impl Meter {
         })
     }
 
+    pub(crate) fn glance(&self) -> Result<Glance, LoadError> {
+        Ok(Glance {
+            busy: self.busy,
+            server: self.server.as_ref().map(Server::glance).transpose()?,
+        })
+    }
+
     /// Memory that only the server's process holds, if that is known.
     pub(crate) fn server_private_bytes(&self) -> Result<Option<u64>, LoadError> {
         self.server.as_ref().map(Server::private_bytes).transpose()
@@ -161,7 +181,7 @@ impl Server {
             .map_err(|_| nix::Error::ESRCH)
             .and_then(|pid| clock_getcpuclockid(Pid::from_raw(pid)))
             .map_err(|error| LoadError::Io {
-                doing: "find the server's process",
+                doing: "find the server's process (is its id right?)",
                 source: error.into(),
             })?;
         Ok(Self { pid, clock })
@@ -176,6 +196,17 @@ impl Server {
             cpu: cpu.into(),
             user_ticks,
             system_ticks,
+        })
+    }
+
+    fn glance(&self) -> Result<ServerGlance, LoadError> {
+        let cpu = self.clock.now().map_err(|error| unreadable(error.into()))?;
+        let statm = fs::read_to_string(format!("/proc/{}/statm", self.pid)).map_err(unreadable)?;
+        let pages = statm.split_whitespace().nth(1);
+        let pages: u64 = pages.and_then(|pages| pages.parse().ok()).unwrap_or(0);
+        Ok(ServerGlance {
+            cpu: cpu.into(),
+            resident_bytes: pages * page_bytes(),
         })
     }
 
@@ -227,6 +258,11 @@ fn private_bytes(rollup: &str) -> u64 {
         })
         .map(|kilobytes| kilobytes * 1024)
         .sum()
+}
+
+fn page_bytes() -> u64 {
+    let bytes = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    bytes.map_or(4_096, |bytes| bytes as u64)
 }
 
 fn unreadable(source: io::Error) -> LoadError {

@@ -9,6 +9,7 @@ use crate::error::{LoadError, failed};
 use crate::line::Pulled;
 use crate::meter::{Meter, Spent};
 use crate::site::{ClientId, Lane, Length, Load, Site, Transport, allow_sockets};
+use crate::watch::{self, Moment, Watch};
 
 /// All clients of a scenario.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub struct Swarm {
     news: News,
     progress: Progress,
     pub(crate) meter: Meter,
+    watch: Option<Watch>,
     buffer: Vec<u8>,
     events: Vec<EpollEvent>,
 }
@@ -99,10 +101,32 @@ impl Swarm {
                 of: load.clients as u64,
             },
             meter: Meter::new(load.server_pid)?,
+            watch: None,
             buffer: vec![0; READ_BUFFER_BYTES],
             events: vec![EpollEvent::empty(); EVENTS_PER_TURN],
             load,
         })
+    }
+
+    /// Shows `observer` how far the scenario is, about ten times a second, and keeps what it is shown for the report.
+    ///
+    /// # Errors
+    ///
+    /// If the server's process cannot be watched.
+    pub fn watch(
+        &mut self,
+        observer: impl FnMut(Progress, Moment) + 'static,
+    ) -> Result<(), LoadError> {
+        self.watch = Some(Watch::new(&self.meter, Box::new(observer))?);
+        Ok(())
+    }
+
+    pub(crate) fn load(&self) -> &Load {
+        &self.load
+    }
+
+    pub(crate) fn into_moments(self) -> Vec<Moment> {
+        self.watch.map(Watch::into_moments).unwrap_or_default()
     }
 
     /// Clients that there are when all have connected.
@@ -223,7 +247,13 @@ impl Swarm {
         }
         let timeout = match pause {
             Pause::Spin => EpollTimeout::ZERO,
-            Pause::Sleep(longest) => EpollTimeout::try_from(longest).unwrap_or(EpollTimeout::MAX),
+            Pause::Sleep(longest) => {
+                let longest = match self.watch {
+                    Some(_) => longest.min(watch::EVERY),
+                    None => longest,
+                };
+                EpollTimeout::try_from(longest).unwrap_or(EpollTimeout::MAX)
+            }
         };
         let n_events = match self.site.epoll.wait(&mut self.events, timeout) {
             Ok(n_events) => n_events,
@@ -235,11 +265,17 @@ impl Swarm {
             let (id, lane) = Site::named(event);
             self.handle(id, lane, event.events(), &mut receive)?;
         }
-        Ok(self.meter.turned(if n_events == 0 {
+        let now = self.meter.turned(if n_events == 0 {
             Spent::Waiting
         } else {
             Spent::Working
-        }))
+        });
+        if let Some(watch) = &mut self.watch
+            && watch.is_due(now)
+        {
+            watch.look(now, &self.meter, self.n_received, self.progress)?;
+        }
+        Ok(now)
     }
 
     /// Emits `packet` as `client`.

@@ -195,12 +195,13 @@ fn source(target: IpAddr, id: usize) -> Option<Ipv4Addr> {
 /// Has the system allow as many sockets as `load` needs.
 pub(crate) fn allow_sockets(load: &Load) -> Result<(), LoadError> {
     let limit = |error: nix::Error| failed("read the limit of open files", error.into());
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(limit)?;
-    let per_client = match load.transport {
-        Transport::WebSocket => 1,
-        Transport::Polling | Transport::Upgrade => 2,
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(limit)?;
+    let second_lines = match load.transport {
+        Transport::WebSocket => 0,
+        // Two while it moves. Who polls has a second one once it speaks, which most do not.
+        Transport::Polling | Transport::Upgrade => MAX_JOINING.min(load.clients),
     };
-    let needed = per_client * load.clients as u64 + SPARE_FILES;
+    let needed = load.clients as u64 + second_lines as u64 + SPARE_FILES;
     if hard < needed {
         return Err(LoadError::TooManyClients {
             clients: load.clients,
@@ -208,9 +209,7 @@ pub(crate) fn allow_sockets(load: &Load) -> Result<(), LoadError> {
             open_files: hard,
         });
     }
-    if soft < needed {
-        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(limit)?;
-    }
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(limit)?;
     Ok(())
 }
 
@@ -218,6 +217,8 @@ fn interest() -> EpollFlags {
     EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET
 }
 
+/// Joins under way at once: a crowd, but one that the usual listen backlog of 511 can hold.
+pub(crate) const MAX_JOINING: usize = 256;
 /// Standard streams, the epoll, and what the runtime opens.
 const SPARE_FILES: u64 = 16;
 const FIRST_SOURCE: u8 = 2;

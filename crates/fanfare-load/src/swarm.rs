@@ -8,7 +8,7 @@ use crate::client::{Client, Incoming};
 use crate::error::{LoadError, failed};
 use crate::line::Pulled;
 use crate::meter::{Meter, Spent};
-use crate::site::{ClientId, Lane, Length, Load, Site, Transport, allow_sockets};
+use crate::site::{ClientId, Lane, Length, Load, MAX_JOINING, Site, Transport, allow_sockets};
 use crate::watch::{self, Moment, Watch};
 
 /// All clients of a scenario.
@@ -405,8 +405,6 @@ impl News {
     }
 }
 
-/// Joins under way at once: a crowd, but one that the usual listen backlog of 511 can hold.
-const MAX_JOINING: usize = 256;
 const EVENTS_PER_TURN: usize = 1024;
 /// Holds what one socket's buffer in the kernel does, so that a read is a drain.
 const READ_BUFFER_BYTES: usize = 512 << 10;

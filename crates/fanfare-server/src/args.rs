@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::{check, store::Database};
+use crate::{bench, check, store::Database};
 
 /// A Socket.IO server that tells everyone, and knows how many are there.
 #[derive(Debug, Parser)]
@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Check whether a Socket.IO server counts right
     Check(check::Args),
+    /// Load a Socket.IO server with many clients, check what each is told, and measure what it costs
+    Bench(bench::Args),
 }
 
 /// How the room is served.
@@ -94,6 +96,7 @@ mod tests {
         {
             Command::Serve(serve) => Ok(serve),
             Command::Check(_) => Err("check".to_owned()),
+            Command::Bench(_) => Err("bench".to_owned()),
         }
     }
 
@@ -111,6 +114,12 @@ mod tests {
         }
         assert!(serve("").unwrap().listen.is_empty());
         assert_eq!(serve("check http://127.0.0.1:3000").unwrap_err(), "check");
+        for words in [
+            "bench http://127.0.0.1:3000 paced --clients 10",
+            "bench --clients 10 http://127.0.0.1:3000 rooms --members 3",
+        ] {
+            assert_eq!(serve(words).unwrap_err(), "bench");
+        }
     }
 
     #[test]
@@ -145,6 +154,27 @@ mod tests {
             ("--database fanfare.db", "'fanfare.db'", "sqlite::memory:"),
             ("--max-database-mib 0", "'0'", "1.."),
             ("--port 80", "'--port'", "--help"),
+            (
+                "bench 127.0.0.1:3000 paced",
+                "'127.0.0.1:3000'",
+                "http://127.0.0.1:3000",
+            ),
+            ("bench http://127.0.0.1:3000 pace", "'pace'", "'paced'"),
+            (
+                "bench http://127.0.0.1:3000 paced --clients 0",
+                "'0'",
+                "1..",
+            ),
+            (
+                "bench http://127.0.0.1:3000 paced --transport webtransport",
+                "'webtransport'",
+                "websocket, polling, upgrade",
+            ),
+            (
+                "bench http://127.0.0.1:3000 paced --members 3",
+                "'--members'",
+                "paced",
+            ),
         ] {
             let error = serve(words).unwrap_err();
             assert!(error.contains(named) && error.contains(right), "{error}");

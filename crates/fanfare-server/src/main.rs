@@ -1,7 +1,8 @@
-//! `fanfare`: serves the room, and checks other servers.
+//! `fanfare`: serves the room, and checks and loads other servers.
 
 mod args;
 mod auth;
+mod bench;
 mod check;
 mod clock;
 mod history;
@@ -41,6 +42,7 @@ async fn main() -> ExitCode {
             ExitCode::from(COULD_NOT_START)
         }),
         Command::Check(args) => check::run(args).await,
+        Command::Bench(args) => bench::run(&args),
     }
 }
 

@@ -133,14 +133,16 @@ fn auth(text: &str) -> Result<String, &'static str> {
         .map_err(|_| r#"a JSON object is needed, such as {"token":"123"}"#)
 }
 
-fn path(text: &str) -> Result<String, &'static str> {
+/// A path of Socket.IO's on a server, with both slashes.
+pub(crate) fn path(text: &str) -> Result<String, &'static str> {
     if !text.starts_with('/') || text.contains(['?', '#', ' ']) {
         return Err("a path is needed, such as /socket.io/");
     }
     Ok(format!("{}/", text.trim_end_matches('/')))
 }
 
-fn seconds(text: &str) -> Result<Duration, &'static str> {
+/// A span of time on a command line.
+pub(crate) fn seconds(text: &str) -> Result<Duration, &'static str> {
     text.parse()
         .ok()
         .filter(|seconds| (0.001..=3_600.0).contains(seconds))

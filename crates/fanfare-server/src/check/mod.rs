@@ -14,7 +14,7 @@ mod wording;
 
 use std::process::ExitCode;
 
-pub(crate) use args::Args;
+pub(crate) use args::{Args, path, seconds};
 
 use args::Target;
 use guests::Guests;

@@ -486,10 +486,20 @@ impl Client {
     }
 
     fn not_opened(&self, answer: String) -> LoadError {
-        LoadError::NotOpened {
-            client: self.id,
-            stage: self.stage.name(),
-            answer,
+        let stage = self.stage.name();
+        match self.stage {
+            Stage::Connecting | Stage::Switching | Stage::Opening => LoadError::NotOpened {
+                client: self.id,
+                stage,
+                answer,
+            },
+            Stage::Opened
+            | Stage::Posting
+            | Stage::Joining
+            | Stage::Moving
+            | Stage::Joined
+            | Stage::Lagging
+            | Stage::Leaving => self.wrong(format!("was answered with '{answer}' while {stage}")),
         }
     }
 

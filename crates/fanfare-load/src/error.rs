@@ -129,7 +129,7 @@ pub enum LoadError {
         answer: String,
     },
     /// The server did not let the client join.
-    #[error("{client}: refused: {answer}")]
+    #[error("{client}: not let in: {answer}; it came without a cookie and without auth")]
     Refused {
         /// Who.
         client: ClientId,

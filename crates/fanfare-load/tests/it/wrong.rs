@@ -2,9 +2,10 @@
 
 use std::net::TcpListener;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use fanfare::{Ack, Args, Config, Io, Socket};
+use fanfare::{Ack, Args, Config, Io, Refusal, Socket};
 use fanfare_load::{
     Load, LoadError, Swarm, Transport, churn, echo, heartbeat, paced, pending, rooms,
 };
@@ -151,4 +152,31 @@ fn coming_and_going_is_over_websocket_only() {
         churn(&mut swarm, 1),
         "churn is over websocket only, not over polling",
     );
+}
+
+#[test]
+fn who_is_not_let_in_is_told_what_was_missing() {
+    let (_server, mut swarm) = swarm(|io| {
+        io.use_connect(|_| async { Err(Refusal::new("a token is needed")) });
+    });
+    let said = r#"not let in: 44{"message":"a token is needed"}; it came without a cookie and without auth"#;
+    check(paced(&mut swarm), said);
+}
+
+#[test]
+fn a_message_told_twice_is_noticed_even_if_it_is_the_last() {
+    let (_server, mut swarm) = swarm(|io| {
+        let said = AtomicUsize::new(0);
+        io.on("say", move |socket: Socket, text: String| {
+            let number = said.fetch_add(1, Ordering::Relaxed) + 1;
+            async move {
+                socket.io().emit("say", &text);
+                // The warm-up is 20 messages, a brief run's share of 4 clients 750.
+                if number == 770 {
+                    socket.emit("say", &text);
+                }
+            }
+        });
+    });
+    check(paced(&mut swarm), r#"was told 42["say","00000770"#);
 }

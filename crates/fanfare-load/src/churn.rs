@@ -55,6 +55,7 @@ pub fn churn(swarm: &mut Swarm, turns: u32) -> Result<ChurnReport, LoadError> {
             swarm.leave(client)?;
         }
         for client in swarm.news().ended.clone() {
+            swarm.restart_deadline();
             n_ended += 1;
             left[client.0] -= 1;
             if 0 < left[client.0] {

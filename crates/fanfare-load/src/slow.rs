@@ -21,7 +21,7 @@ pub struct Slow {
     pub messages: u32,
     /// Bytes of each.
     pub text_bytes: usize,
-    /// From one to the next, whether all have been told or not.
+    /// From one to the next, at least, whether all have been told or not.
     pub pause: Duration,
 }
 
@@ -139,7 +139,7 @@ impl Told {
         }
     }
 
-    fn emit(&mut self, swarm: &mut Swarm) -> Result<(), LoadError> {
+    fn say(&mut self, swarm: &mut Swarm) -> Result<(), LoadError> {
         let number = self.emitted.len();
         self.emitted.push(Instant::now());
         let packet = format!(r#"42["say",{number},"{}"]"#, self.text);
@@ -149,14 +149,14 @@ impl Told {
     /// Emits all messages at their pace, and returns when the others have been told the last.
     fn tell_others(&mut self, swarm: &mut Swarm) -> Result<(), LoadError> {
         let messages = self.plan.messages;
-        let began = Instant::now();
+        let mut next_at = Instant::now();
         let mut n_behind = self.first_slow;
         while 0 < n_behind {
             let n_emitted = self.emitted.len();
-            if n_emitted < messages as usize
-                && began + self.plan.pause * n_emitted as u32 <= Instant::now()
-            {
-                self.emit(swarm)?;
+            if n_emitted < messages as usize && next_at <= Instant::now() {
+                next_at = Instant::now() + self.plan.pause;
+                swarm.restart_deadline();
+                self.say(swarm)?;
                 swarm.has_done("messages", n_emitted as u64 + 1, messages.into());
             }
             let now = swarm.turn(Pause::Spin, |client, packet| {
@@ -184,7 +184,7 @@ impl Told {
             // One that has lost the tail of what it was to be told shows it only when there is more to tell.
             if next_at <= Instant::now() {
                 next_at += MARKER_EVERY;
-                self.emit(swarm)?;
+                self.say(swarm)?;
             }
             let now = swarm.turn(Pause::Sleep(MARKER_EVERY), |client, packet| {
                 let Some(client_late) = client.0.checked_sub(self.first_slow) else {

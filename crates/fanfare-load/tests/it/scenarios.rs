@@ -96,7 +96,7 @@ fn clients_come_and_go() {
 fn slow_readers_do_not_hold_up_the_others() {
     let mut config = Config::default();
     config.limits.soft_backlog_bytes = 64 << 10;
-    config.limits.max_backlog_bytes = 256 << 10;
+    config.limits.max_backlog_bytes = 1 << 20;
     let server = Server::with(config);
     let plan = Slow {
         readers: 2,

@@ -16,9 +16,9 @@ use crate::site::{ClientId, Lane, Site, Transport};
 /// One client, with one connection or two.
 ///
 /// ```text
-///  WebSocket   Connecting → Switching → Opening → Joining ────────────────────────────→ Joined
-///  polling     Connecting → Opening → Opened → Posting → Joining ─────────────────────→ Joined
-///  upgrade     Connecting → Opening → Opened → Posting → Joining → Moving → Switching → Joined
+///  WebSocket   Connecting → Switching → Opening → Joining ──────────────────→ Joined
+///  polling     Connecting → Opening → Opened → Joining ─────────────────────→ Joined
+///  upgrade     Connecting → Opening → Opened → Joining → Moving → Switching → Joined
 /// ```
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -30,6 +30,10 @@ pub(crate) struct Client {
     sid: Box<str>,
     /// Packets that wait for the post under way to be answered.
     outgoing: Vec<u8>,
+    /// Its first connection posts, between two polls.
+    is_posting: bool,
+    /// It was pinged by the poll whose answer has not ended.
+    owes_pong: bool,
     begun: Instant,
 }
 
@@ -42,8 +46,6 @@ enum Stage {
     Opening,
     /// It has, by a poll whose answer has not ended.
     Opened,
-    /// CONNECT is posted.
-    Posting,
     /// CONNECT is sent; its answer has not come.
     Joining,
     /// Joined by polling, and about to move.
@@ -61,7 +63,7 @@ impl Stage {
             Self::Connecting => "connecting",
             Self::Switching => "upgrading to WebSocket",
             Self::Opening => "waiting for the open packet",
-            Self::Opened | Self::Posting | Self::Joining => "joining",
+            Self::Opened | Self::Joining => "joining",
             Self::Moving => "moving to WebSocket",
             Self::Joined => "joined",
             Self::Lagging => "behind",
@@ -93,6 +95,8 @@ impl Client {
             side: None,
             sid: Box::default(),
             outgoing: Vec::new(),
+            is_posting: false,
+            owes_pong: false,
             begun: Instant::now(),
         })
     }
@@ -265,7 +269,7 @@ impl Client {
     ) -> Result<Option<(Incoming<'a>, usize)>, LoadError> {
         let here = &bytes[..bytes.len().min(left_bytes)];
         let is_whole = here.len() == left_bytes;
-        let is_poll = lane == Lane::Main && self.stage != Stage::Posting;
+        let is_poll = lane == Lane::Main && !self.is_posting;
         let separator = here
             .iter()
             .position(|byte| *byte == SEPARATOR)
@@ -295,13 +299,20 @@ impl Client {
         match (lane, self.stage) {
             (Lane::Side, _) if self.outgoing.is_empty() => Ok(()),
             (Lane::Side, _) => self.post(site),
+            (Lane::Main, _) if self.is_posting => {
+                self.is_posting = false;
+                self.ask(lane, &site.requests.poll(&self.sid))
+            }
             (Lane::Main, Stage::Opened) => {
-                self.stage = Stage::Posting;
+                self.stage = Stage::Joining;
+                self.is_posting = true;
                 self.ask(lane, &site.requests.post(&self.sid, b"40"))
             }
-            (Lane::Main, Stage::Posting) => {
-                self.stage = Stage::Joining;
-                self.ask(lane, &site.requests.poll(&self.sid))
+            // A second connection for this would not be there yet, or not any more, and cost as much as a client.
+            (Lane::Main, Stage::Joining | Stage::Joined) if self.owes_pong => {
+                self.owes_pong = false;
+                self.is_posting = true;
+                self.ask(lane, &site.requests.post(&self.sid, PONG))
             }
             (Lane::Main, Stage::Moving) => {
                 self.side = Some(site.open(self.id, Lane::Side)?);
@@ -397,7 +408,10 @@ impl Client {
             }
             (Stage::Leaving, [b'2']) => Ok(Incoming::Nothing),
             (_, [b'2']) => {
-                self.emit(b"3", site)?;
+                match site.transport {
+                    Transport::Polling => self.owes_pong = true,
+                    Transport::WebSocket | Transport::Upgrade => self.emit(PONG, site)?,
+                }
                 Ok(Incoming::Ping)
             }
             (Stage::Lagging | Stage::Leaving, [b'1'] | [b'4', b'1', ..]) => Ok(Incoming::Ended),
@@ -494,7 +508,6 @@ impl Client {
                 answer,
             },
             Stage::Opened
-            | Stage::Posting
             | Stage::Joining
             | Stage::Moving
             | Stage::Joined
@@ -549,6 +562,7 @@ fn goodbye() -> &'static [u8] {
     GOODBYE.get_or_init(frame::goodbye)
 }
 
+const PONG: &[u8] = b"3";
 /// Between the packets of a payload.
 const SEPARATOR: u8 = 0x1e;
 const SHOWN_BYTES: usize = 120;

@@ -197,9 +197,9 @@ pub(crate) fn allow_sockets(load: &Load) -> Result<(), LoadError> {
     let limit = |error: nix::Error| failed("read the limit of open files", error.into());
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(limit)?;
     let second_lines = match load.transport {
-        Transport::WebSocket => 0,
-        // Two while it moves. Who polls has a second one once it speaks, which most do not.
-        Transport::Polling | Transport::Upgrade => MAX_JOINING.min(load.clients),
+        // Who polls has a second one once it speaks, which most do not.
+        Transport::WebSocket | Transport::Polling => 0,
+        Transport::Upgrade => MAX_JOINING.min(load.clients),
     };
     let needed = load.clients as u64 + second_lines as u64 + SPARE_FILES;
     if hard < needed {

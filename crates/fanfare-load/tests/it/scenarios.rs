@@ -131,12 +131,15 @@ fn idle_clients_answer_pings() {
         ping_interval: Duration::from_millis(20),
         ..Config::default()
     });
-    let report = heartbeat(&mut server.swarm(10), Duration::from_millis(500)).expect("all live");
-    assert!(
-        10 <= report.pings && report.pings <= 250,
-        "{}",
-        report.pings
-    );
+    for transport in TRANSPORTS {
+        let mut swarm = server.swarm_over(transport, 10);
+        let report = heartbeat(&mut swarm, Duration::from_millis(500)).expect("all live");
+        assert!(
+            10 <= report.pings && report.pings <= 250,
+            "{}",
+            report.pings
+        );
+    }
 }
 
 #[test]

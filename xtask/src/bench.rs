@@ -18,12 +18,17 @@ pub(crate) fn run(words: &[String]) -> anyhow::Result<ExitCode> {
     let checkout = Checkout::here();
     let built = checkout::built(BUILT_INTO)?;
     build(&checkout)?;
-    if words.iter().any(|word| word == "--peers") {
+    // Polling is measured beside Node.
+    let is_node_needed = |word: &String| ["--peers", "--all", "polling"].contains(&word.as_str());
+    if words.iter().any(is_node_needed) {
         let peers = checkout.root().join("bench/peers");
         step::run(
             "bench: npm packages",
             Command::new("npm").arg("ci").current_dir(peers),
         )?;
+    }
+    if words.iter().any(|word| word == "--peers") {
+        build_oxide(&checkout)?;
     }
     let status = Command::new(built.join("compare"))
         .args(words)
@@ -63,6 +68,19 @@ fn build(checkout: &Checkout) -> anyhow::Result<()> {
         "count",
     ]);
     step::run("bench: examples", &mut examples)
+}
+
+/// A workspace of its own, so that its packages are nobody else's.
+fn build_oxide(checkout: &Checkout) -> anyhow::Result<()> {
+    let mut oxide = cargo::command(checkout);
+    oxide.args([
+        "build",
+        "--release",
+        "--manifest-path",
+        "bench/oxide/Cargo.toml",
+    ]);
+    oxide.args(["--target-dir", "target/oxide"]);
+    step::run("bench: socketioxide", &mut oxide)
 }
 
 /// Where cargo puts what it builds with the profile `bench`.

@@ -1,6 +1,6 @@
 //! Who is measured.
 
-use crate::Scenario;
+use crate::scenario::{NOBODY_SLOW, Scenario};
 
 /// A server that is measured.
 #[derive(Clone, Copy, Debug)]
@@ -9,6 +9,13 @@ pub(crate) struct Contestant {
     pub(crate) name: &'static str,
     pub(crate) program: Program,
     pub(crate) leaving: Leaving,
+    /// Where it runs, if servers are pinned.
+    pub(crate) cpus: &'static str,
+    pub(crate) environment: Option<(&'static str, &'static str)>,
+    /// What the generator does with it instead of the scenario's own.
+    pub(crate) words: Option<&'static [&'static str]>,
+    /// How many clients it has instead of the scenario's own.
+    pub(crate) clients: Option<usize>,
 }
 
 /// What is run; all are told their port by `PORT`.
@@ -18,6 +25,10 @@ pub(crate) enum Program {
     Built(&'static str, &'static [&'static str]),
     /// A script of `bench/peers`.
     Node(&'static str),
+    /// The same, run by Bun, and its arguments.
+    Bun(&'static str, &'static [&'static str]),
+    /// `bench/oxide`, and its arguments.
+    Oxide(&'static [&'static str]),
 }
 
 /// Whether a server's count comes down again.
@@ -28,25 +39,30 @@ pub(crate) enum Leaving {
 }
 
 impl Contestant {
-    pub(crate) fn is_peer(&self) -> bool {
-        match self.program {
-            Program::Built(..) => false,
-            Program::Node(_) => true,
+    const fn new(name: &'static str, program: Program) -> Self {
+        Self {
+            name,
+            program,
+            leaving: Leaving::Counted,
+            cpus: "0",
+            environment: None,
+            words: None,
+            clients: None,
         }
     }
 
-    /// Whether `only` leaves it in; the raw loops are what all others are measured against.
-    pub(crate) fn is_wanted(&self, only: Option<&str>) -> bool {
-        self.is_raw() || only.is_none_or(|only| self.name.contains(only))
+    pub(crate) fn is_peer(&self) -> bool {
+        !matches!(self.program, Program::Built(..))
+    }
+
+    /// Whether it is what the summary is about.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.name.starts_with("fanfare")
     }
 
     /// Whether a storm of N joins makes it do N² sends.
     fn sends_one_by_one(&self) -> bool {
-        self.is_peer() || self.name == RAW_WRITE.name
-    }
-
-    fn is_raw(&self) -> bool {
-        matches!(self.program, Program::Built("rawcast", _))
+        matches!(self.program, Program::Node(_) | Program::Bun(..)) || self.name == RAW_WRITE.name
     }
 }
 
@@ -57,31 +73,42 @@ pub(crate) fn of(scenario: Scenario, clients: usize) -> impl Iterator<Item = Con
             RAW_GATHER_LESSON,
             RAW_WRITE_LESSON,
             LESSON,
-            COUNT,
+            OXIDE_LESSON,
             NODE_LESSON,
+            BUN_LESSON,
         ]
         .as_slice(),
-        Scenario::Paced => &[RAW_WRITE, RAW_GATHER, SAY, NODE_SAY],
-        Scenario::Burst => &[RAW_GATHER, RAW_WRITE, SAY, NODE_SAY],
-        Scenario::Idle => &[RAW_WRITE, SAY, COUNT, NODE_SAY],
+        Scenario::Count => &[RAW_GATHER_LESSON, COUNT],
+        Scenario::Paced | Scenario::Pending2 | Scenario::Pending8 => &[
+            RAW_WRITE, SAY, RAW_GATHER, WS_SAY, BUN_SAY, OXIDE_SAY, NODE_SAY,
+        ],
+        Scenario::Burst => &[
+            RAW_GATHER, SAY, RAW_WRITE, WS_SAY, BUN_SAY, OXIDE_SAY, NODE_SAY,
+        ],
+        Scenario::Rooms => &[SAY_FEW, SAY, OXIDE_SAY, NODE_SAY],
+        Scenario::Echo | Scenario::Churn | Scenario::Heartbeat => {
+            &[RAW_WRITE, SAY, WS_SAY, BUN_SAY, OXIDE_SAY, NODE_SAY]
+        }
+        Scenario::Slow => &[SAY_NOBODY_SLOW, SAY],
+        Scenario::Polling => &[NODE_SAY, SAY, OXIDE_SAY],
+        Scenario::Workers => &[SAY_ONE_WORKER, SAY_TWO_WORKERS],
+        Scenario::Idle => &[RAW_WRITE, SAY, COUNT, WS_SAY, BUN_SAY, OXIDE_SAY, NODE_SAY],
     };
     all.iter().copied().filter(move |contestant| {
-        scenario != Scenario::Storm
+        !matches!(scenario, Scenario::Storm | Scenario::Count)
             || clients <= MAX_CLIENTS_ONE_BY_ONE
             || !contestant.sends_one_by_one()
     })
 }
 
-const RAW_WRITE: Contestant = Contestant {
-    name: "raw loop, a send each",
-    program: Program::Built("rawcast", &["--sending", "write", "--play", "say"]),
-    leaving: Leaving::Counted,
-};
-const RAW_GATHER: Contestant = Contestant {
-    name: "raw loop, gathering",
-    program: Program::Built("rawcast", &["--sending", "gather", "--play", "say"]),
-    leaving: Leaving::Counted,
-};
+const RAW_WRITE: Contestant = Contestant::new(
+    "raw loop, a send each",
+    Program::Built("rawcast", &["--sending", "write", "--play", "say"]),
+);
+const RAW_GATHER: Contestant = Contestant::new(
+    "raw loop, gathering",
+    Program::Built("rawcast", &["--sending", "gather", "--play", "say"]),
+);
 const RAW_WRITE_LESSON: Contestant = Contestant {
     program: Program::Built("rawcast", &["--sending", "write", "--play", "lesson"]),
     ..RAW_WRITE
@@ -91,30 +118,48 @@ const RAW_GATHER_LESSON: Contestant = Contestant {
     ..RAW_GATHER
 };
 const LESSON: Contestant = Contestant {
-    name: "fanfare, lesson",
-    program: Program::Built("examples/lesson", &[]),
     leaving: Leaving::NotCounted,
+    ..Contestant::new("fanfare, lesson", Program::Built("examples/lesson", &[]))
 };
-const COUNT: Contestant = Contestant {
-    name: "fanfare, announce_count",
-    program: Program::Built("examples/count", &[]),
-    leaving: Leaving::Counted,
+const COUNT: Contestant = Contestant::new(
+    "fanfare, announce_count",
+    Program::Built("examples/count", &[]),
+);
+const SAY: Contestant = Contestant::new("fanfare", Program::Built("say", &[]));
+/// As many clients as two rooms have.
+const SAY_FEW: Contestant = Contestant {
+    name: "fanfare, 20 clients in all",
+    clients: Some(20),
+    ..SAY
 };
-const SAY: Contestant = Contestant {
-    name: "fanfare",
-    program: Program::Built("say", &[]),
-    leaving: Leaving::Counted,
+const SAY_NOBODY_SLOW: Contestant = Contestant {
+    name: "fanfare, nobody slow",
+    words: Some(NOBODY_SLOW),
+    ..SAY
 };
-const NODE_LESSON: Contestant = Contestant {
-    name: "socket.io on Node, lesson",
-    program: Program::Node("lesson.js"),
-    leaving: Leaving::Counted,
+const SAY_ONE_WORKER: Contestant = Contestant {
+    name: "fanfare, one worker",
+    environment: Some(("TOKIO_WORKER_THREADS", "1")),
+    cpus: "0,1",
+    ..SAY
 };
-const NODE_SAY: Contestant = Contestant {
-    name: "socket.io on Node",
-    program: Program::Node("say.js"),
-    leaving: Leaving::Counted,
+const SAY_TWO_WORKERS: Contestant = Contestant {
+    name: "fanfare, two workers",
+    environment: Some(("TOKIO_WORKER_THREADS", "2")),
+    ..SAY_ONE_WORKER
 };
+const NODE_LESSON: Contestant =
+    Contestant::new("socket.io on Node, lesson", Program::Node("lesson.js"));
+const NODE_SAY: Contestant = Contestant::new("socket.io on Node", Program::Node("say.js"));
+const WS_SAY: Contestant = Contestant::new("bare ws on Node", Program::Node("ws.js"));
+const BUN_SAY: Contestant = Contestant::new("socket.io on Bun", Program::Bun("bun.js", &["say"]));
+const BUN_LESSON: Contestant = Contestant::new(
+    "socket.io on Bun, lesson",
+    Program::Bun("bun.js", &["lesson"]),
+);
+const OXIDE_SAY: Contestant = Contestant::new("socketioxide", Program::Oxide(&["say"]));
+const OXIDE_LESSON: Contestant =
+    Contestant::new("socketioxide, lesson", Program::Oxide(&["lesson"]));
 
 /// Beyond this, a server that sends each of N joins to each of N clients apart takes minutes.
 const MAX_CLIENTS_ONE_BY_ONE: usize = 2_000;

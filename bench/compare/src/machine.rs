@@ -4,12 +4,12 @@ use std::fs;
 use std::process::Command;
 use std::thread;
 
-use crate::run::{Bench, Pinning};
+use crate::run::Pinning;
 
 /// One paragraph: cores, kernel, compiler, pinning, and how busy the machine was beforehand.
-pub(crate) fn describe(bench: &Bench) -> String {
+pub(crate) fn describe(pinning: Pinning) -> String {
     let cores = thread::available_parallelism().map_or(0, usize::from);
-    let pinning = match bench.pinning() {
+    let pinning = match pinning {
         Pinning::Apart => "server on CPU 0, generator on CPU 1",
         Pinning::None => {
             "nothing pinned (no taskset, or one core), so server and generator disturb each other"

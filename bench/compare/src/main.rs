@@ -5,143 +5,180 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 
 mod contestant;
+mod interval;
 mod machine;
 mod measure;
+mod metric;
+mod page;
 mod run;
+mod scenario;
+mod summary;
 mod table;
 
+use contestant::Contestant;
 use measure::Round;
 use run::Bench;
+use scenario::Scenario;
+use summary::Summary;
 
-/// Measures servers under the same load, and prints one table.
+/// Measures servers under the same load, and prints a table for each scenario.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask bench")]
 struct Args {
-    /// What the clients do
-    #[arg(value_enum)]
-    scenario: Scenario,
-    /// Clients in all [default: 1,000; idle: 10,000]
+    /// What the clients do; several are measured one after the other
+    #[arg(value_enum, required_unless_present = "all")]
+    scenarios: Vec<Scenario>,
+    /// Measure all that has a goal, storm and paced with 5,000 clients too
+    #[arg(long, conflicts_with_all = ["scenarios", "clients"])]
+    all: bool,
+    /// Clients in all [default: the scenario's own]
     #[arg(long)]
     clients: Option<usize>,
-    /// Times that each server is measured [default: 5; idle: 1]
-    #[arg(long)]
-    rounds: Option<usize>,
+    /// Times that each server is measured; from 6 on, ratios have an interval
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
     /// Also measure other makers' servers
     #[arg(long)]
     peers: bool,
     /// Only servers whose name contains this; the reference always runs
     #[arg(long)]
     only: Option<String>,
-    /// Print the table as it goes into docs/performance.md
+    /// Print tables as they go into docs/performance.md
     #[arg(long)]
     markdown: bool,
+    /// Write tables and a plot into docs/, in place of those that are there
+    #[arg(long)]
+    write: bool,
 }
 
-/// What the clients do.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum Scenario {
-    /// All join at once; everybody sees how many are here
-    Storm,
-    /// One speaks to all, one message under way
-    Paced,
-    /// One has many messages sent to all at once
-    Burst,
-    /// Nobody does anything
-    Idle,
+/// A scenario, with so many clients.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    scenario: Scenario,
+    clients: usize,
 }
 
 #[expect(
     clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the table is what this program is for"
+    reason = "the tables are what this program is for"
 )]
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
-    let clients = args.clients.unwrap_or(args.scenario.default_clients());
-    let rounds = args.rounds.unwrap_or(args.scenario.default_rounds());
-    let contestants: Vec<_> = contestant::of(args.scenario, clients)
-        .filter(|contestant| args.peers || !contestant.is_peer())
-        .filter(|contestant| contestant.is_wanted(args.only.as_deref()))
-        .collect();
-    let bench = Bench::new(args.scenario, clients)?;
-    let machine = machine::describe(&bench);
-    let mut measured: Vec<Round> = Vec::new();
-    for number in 1..=rounds {
-        let mut round = Round::default();
-        for contestant in &contestants {
-            let result = bench.run(contestant);
-            eprintln!(
-                "{} {number}/{rounds}  {:<26} {}",
-                args.scenario.name(),
-                contestant.name,
-                measure::headline(args.scenario, &result)
-            );
-            round.results.push(result);
+    let machine = machine::describe(run::Pinning::possible());
+    let mut summary = Summary::default();
+    let mut sections = Vec::new();
+    let mut has_failed = false;
+    for plan in args.plans() {
+        let contestants = args.contestants(plan);
+        let rounds = measure_all(&args, plan, &contestants)?;
+        summary.add(plan, &contestants, &rounds);
+        let names: Vec<&str> = contestants.iter().map(|one| one.name).collect();
+        let table = measure::table(plan.scenario, &names, &rounds);
+        let title = plan.scenario.title(plan.clients, args.rounds);
+        let failures = measure::failures(&names, &rounds);
+        has_failed |= !failures.is_empty();
+        let shown = match args.markdown {
+            true => table.markdown(),
+            false => table.plain(),
+        };
+        println!("{title}\n\n{shown}");
+        for failure in &failures {
+            println!("{failure}");
         }
-        measured.push(round);
+        sections.push(page::Section {
+            plan,
+            title,
+            table: table.markdown(),
+            failures,
+        });
     }
-    let names: Vec<&str> = contestants
-        .iter()
-        .map(|contestant| contestant.name)
-        .collect();
-    let table = measure::table(args.scenario, &names, &measured);
-    println!("{}", args.scenario.title(clients, rounds));
-    println!();
-    print!(
-        "{}",
-        if args.markdown {
-            table.markdown()
-        } else {
-            table.plain()
-        }
-    );
-    println!();
-    println!("{machine}");
-    let failures = measure::failures(&names, &measured);
-    for failure in &failures {
-        println!("{failure}");
+    println!("{}\n{machine}", summary.table().plain());
+    if args.write {
+        page::write(&summary, &sections, &machine)?;
     }
-    Ok(if failures.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    Ok(match has_failed {
+        false => ExitCode::SUCCESS,
+        true => ExitCode::FAILURE,
     })
 }
 
-impl Scenario {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Storm => "storm",
-            Self::Paced => "paced",
-            Self::Burst => "burst",
-            Self::Idle => "idle",
+#[expect(clippy::print_stderr, reason = "people want to see that it goes on")]
+fn measure_all(args: &Args, plan: Plan, contestants: &[Contestant]) -> anyhow::Result<Vec<Round>> {
+    let bench = Bench::new(plan.scenario, plan.clients)?;
+    let mut rounds = Vec::new();
+    for number in 1..=args.rounds {
+        let mut round = Round::default();
+        for contestant in contestants {
+            let result = bench.run(contestant);
+            eprintln!(
+                "{} {number}/{}  {:<26} {}",
+                plan.scenario.name(),
+                args.rounds,
+                contestant.name,
+                measure::headline(plan.scenario, &result)
+            );
+            round.results.push(result);
         }
+        rounds.push(round);
     }
+    Ok(rounds)
+}
 
-    fn default_clients(self) -> usize {
-        match self {
-            Self::Storm | Self::Paced | Self::Burst => 1_000,
-            Self::Idle => 10_000,
+impl Args {
+    fn plans(&self) -> Vec<Plan> {
+        if self.all {
+            return ALL
+                .iter()
+                .map(|&(scenario, clients)| Plan {
+                    scenario,
+                    clients: clients.unwrap_or(scenario.default_clients()),
+                })
+                .collect();
         }
-    }
-
-    fn default_rounds(self) -> usize {
-        match self {
-            Self::Storm | Self::Paced | Self::Burst => 5,
-            Self::Idle => 1,
-        }
-    }
-
-    fn title(self, clients: usize, rounds: usize) -> String {
-        let what = match self {
-            Self::Storm => "join at once, until all have seen the full number",
-            Self::Paced => "are told 128 bytes, one message under way",
-            Self::Burst => "are told 128 bytes, many messages from one handler",
-            Self::Idle => "idle for 10 s",
+        let plan = |&scenario: &Scenario| Plan {
+            scenario,
+            clients: self.clients.unwrap_or(scenario.default_clients()),
         };
-        format!("{clients} clients {what}; median (least–most) of {rounds}.")
+        self.scenarios.iter().map(plan).collect()
+    }
+
+    /// The reference first, whether it is wanted or not.
+    fn contestants(&self, plan: Plan) -> Vec<Contestant> {
+        let is_wanted = |contestant: &Contestant| {
+            let is_named = self
+                .only
+                .as_deref()
+                .is_none_or(|only| contestant.name.contains(only));
+            is_named && (self.peers || !contestant.is_peer())
+        };
+        contestant::of(plan.scenario, plan.clients)
+            .enumerate()
+            .filter(|(place, contestant)| *place == 0 || is_wanted(contestant))
+            .map(|(_, contestant)| contestant)
+            .collect()
     }
 }
+
+/// What `--all` measures.
+const ALL: [(Scenario, Option<usize>); 17] = [
+    (Scenario::Paced, None),
+    (Scenario::Paced, Some(5_000)),
+    (Scenario::Paced, Some(15_000)),
+    (Scenario::Pending2, None),
+    (Scenario::Pending8, None),
+    (Scenario::Burst, None),
+    (Scenario::Storm, None),
+    (Scenario::Storm, Some(5_000)),
+    (Scenario::Count, None),
+    (Scenario::Echo, None),
+    (Scenario::Churn, None),
+    (Scenario::Heartbeat, None),
+    (Scenario::Rooms, None),
+    (Scenario::Slow, None),
+    (Scenario::Polling, None),
+    (Scenario::Workers, None),
+    (Scenario::Idle, None),
+];

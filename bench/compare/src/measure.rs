@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::Scenario;
+use crate::interval;
+use crate::metric::{Compared, Metric, Unit};
+use crate::scenario::Scenario;
 use crate::table::Table;
 
 /// One result of each contestant, in their order; the first is the reference.
@@ -11,39 +13,10 @@ pub(crate) struct Round {
     pub(crate) results: Vec<anyhow::Result<Value>>,
 }
 
-/// A column: one figure out of each report.
-struct Metric {
-    title: &'static str,
-    /// Where the figure stands in the report, as a JSON pointer.
-    pointer: &'static str,
-    unit: Unit,
-    compared: Compared,
-}
-
-/// Whether a column is followed by its ratio to the reference.
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Compared {
-    Yes,
-    No,
-}
-
-/// How a figure is written.
-#[derive(Clone, Copy)]
-enum Unit {
-    /// As it is.
-    Plain,
-    /// As it is, in whole numbers.
-    Whole,
-    /// Milliseconds, from microseconds.
-    Milliseconds,
-    /// Percent, from a part of one.
-    Percent,
-}
-
 /// The figures of all rounds, as a table.
 ///
 pub(crate) fn table(scenario: Scenario, names: &[&str], rounds: &[Round]) -> Table {
-    let metrics = metrics(scenario);
+    let metrics = scenario.metrics();
     let mut header = vec!["server".to_owned()];
     for metric in &metrics {
         header.push(metric.title.to_owned());
@@ -56,7 +29,7 @@ pub(crate) fn table(scenario: Scenario, names: &[&str], rounds: &[Round]) -> Tab
         for metric in &metrics {
             cells.push(spread(&figures(metric, rounds, contestant), metric.unit));
             if metric.compared == Compared::Yes {
-                cells.push(spread(&ratios(metric, rounds, contestant), Unit::Plain));
+                cells.push(ratio(&ratios(metric, rounds, contestant)));
             }
         }
         cells
@@ -69,7 +42,7 @@ pub(crate) fn table(scenario: Scenario, names: &[&str], rounds: &[Round]) -> Tab
 
 /// The figure that contestants are compared by, of one result.
 pub(crate) fn headline(scenario: Scenario, result: &anyhow::Result<Value>) -> String {
-    let metric = &metrics(scenario)[0];
+    let metric = &scenario.metrics()[0];
     match result {
         Ok(report) => format!(
             "{} {}",
@@ -93,61 +66,9 @@ pub(crate) fn failures(names: &[&str], rounds: &[Round]) -> Vec<String> {
     failures
 }
 
-fn metrics(scenario: Scenario) -> Vec<Metric> {
-    match scenario {
-        Scenario::Storm => vec![
-            Metric::new("s until all saw all", "/rise/wall_s", Unit::Plain).compared(),
-            Metric::new("CPU s", "/rise/server_cpu_s", Unit::Plain).compared(),
-            Metric::new("messages", "/rise/messages", Unit::Whole),
-            Metric::new("half cut, s", "/fall/wall_s", Unit::Plain),
-            Metric::new("user time", "/rise/server_user_share", Unit::Percent),
-            Metric::new("generator busy", "/rise/generator_busy", Unit::Percent),
-        ],
-        Scenario::Paced => vec![
-            Metric::new("CPU µs a delivery", "/server_us_per_delivery", Unit::Plain).compared(),
-            Metric::new("ms until all have it", "/median_us", Unit::Milliseconds),
-            Metric::new("p99, ms", "/p99_us", Unit::Milliseconds),
-            Metric::new("user time", "/server_user_share", Unit::Percent),
-            Metric::new("generator busy", "/generator_busy", Unit::Percent),
-        ],
-        Scenario::Burst => vec![
-            Metric::new("CPU µs a delivery", "/server_us_per_delivery", Unit::Plain).compared(),
-            Metric::new("wall s", "/wall_s", Unit::Plain),
-            Metric::new("user time", "/server_user_share", Unit::Percent),
-            Metric::new("generator busy", "/generator_busy", Unit::Percent),
-        ],
-        Scenario::Idle => vec![
-            Metric::new("CPU µs a join", "/server_us_per_join", Unit::Plain).compared(),
-            Metric::new(
-                "private bytes a client",
-                "/private_bytes_per_client",
-                Unit::Whole,
-            ),
-            Metric::new("user time", "/server_user_share", Unit::Percent),
-        ],
-    }
-}
-
-impl Metric {
-    fn new(title: &'static str, pointer: &'static str, unit: Unit) -> Self {
-        Self {
-            title,
-            pointer,
-            unit,
-            compared: Compared::No,
-        }
-    }
-
-    fn compared(self) -> Self {
-        Self {
-            compared: Compared::Yes,
-            ..self
-        }
-    }
-
-    fn of(&self, report: &Value) -> Option<f64> {
-        report.pointer(self.pointer)?.as_f64()
-    }
+/// The ratios of a contestant's headline figure to the reference's.
+pub(crate) fn headline_ratios(scenario: Scenario, rounds: &[Round], contestant: usize) -> Vec<f64> {
+    ratios(&scenario.metrics()[0], rounds, contestant)
 }
 
 fn figures(metric: &Metric, rounds: &[Round], contestant: usize) -> Vec<f64> {
@@ -170,38 +91,39 @@ fn figure(metric: &Metric, round: &Round, contestant: usize) -> Option<f64> {
 
 /// `median (least–most)`; a dash if there is nothing.
 fn spread(figures: &[f64], unit: Unit) -> String {
+    let sorted = sorted(figures);
+    match (sorted.first(), sorted.last()) {
+        (Some(least), Some(most)) => between(median(&sorted), *least, *most, unit),
+        _ => "–".to_owned(),
+    }
+}
+
+/// `median (where it is with 95 %)`, if there are figures enough to say that.
+pub(crate) fn ratio(ratios: &[f64]) -> String {
+    let sorted = sorted(ratios);
+    match interval::ranks(sorted.len()) {
+        Some((low, high)) => between(median(&sorted), sorted[low], sorted[high], Unit::Plain),
+        None => spread(ratios, Unit::Plain),
+    }
+}
+
+pub(crate) fn median(sorted: &[f64]) -> f64 {
+    f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2])
+}
+
+pub(crate) fn sorted(figures: &[f64]) -> Vec<f64> {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let (Some(least), Some(most)) = (sorted.first(), sorted.last()) else {
-        return "–".to_owned();
-    };
-    let median = f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
-    let [median, least, most] = [median, *least, *most].map(|figure| written(figure, unit));
+    sorted
+}
+
+fn between(median: f64, least: f64, most: f64, unit: Unit) -> String {
+    let [median, least, most] = [median, least, most].map(|figure| unit.write(figure));
     if least == most {
         median
     } else {
         format!("{median} ({least}–{most})")
     }
-}
-
-fn written(figure: f64, unit: Unit) -> String {
-    match unit {
-        Unit::Plain => significant(figure),
-        Unit::Whole => format!("{figure:.0}"),
-        Unit::Milliseconds => significant(figure / 1000.0),
-        Unit::Percent => format!("{:.0} %", 100.0 * figure),
-    }
-}
-
-/// With as many decimals as there is something to say: 0.126, 1.26, 12.6, 126.
-fn significant(figure: f64) -> String {
-    let decimals = match figure.abs() {
-        0.0..1.0 => 3,
-        1.0..10.0 => 2,
-        10.0..100.0 => 1,
-        _ => 0,
-    };
-    format!("{figure:.decimals$}")
 }
 
 #[cfg(test)]

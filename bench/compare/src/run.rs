@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow, bail};
 use serde_json::Value;
 
-use crate::Scenario;
 use crate::contestant::{Contestant, Leaving, Program};
+use crate::scenario::Scenario;
 
 /// What all runs have in common.
 #[derive(Debug)]
@@ -46,10 +46,6 @@ impl Bench {
         })
     }
 
-    pub(crate) fn pinning(&self) -> Pinning {
-        self.pinning
-    }
-
     /// Measures `contestant` once; its report is the generator's.
     ///
     /// # Errors
@@ -71,18 +67,32 @@ impl Bench {
     fn start(&self, contestant: &Contestant, address: SocketAddr) -> anyhow::Result<Stopped> {
         let mut command = match contestant.program {
             Program::Built(name, args) => {
-                let mut command = self.pinned("0", self.built.join(name));
+                let mut command = self.pinned(contestant.cpus, self.built.join(name));
                 command.args(args);
                 command
             }
             Program::Node(script) => {
-                let mut command = self.pinned("0", "node");
+                let mut command = self.pinned(contestant.cpus, "node");
                 command.arg(peers().join(script));
+                command
+            }
+            Program::Bun(script, args) => {
+                let mut command =
+                    self.pinned(contestant.cpus, peers().join("node_modules/.bin/bun"));
+                command.arg(peers().join(script)).args(args);
+                command
+            }
+            Program::Oxide(args) => {
+                let program = self.built.join("../oxide/release/oxide");
+                let mut command = self.pinned(contestant.cpus, program);
+                command.args(args);
                 command
             }
         };
         let child = command
             .env("PORT", address.port().to_string())
+            .envs(self.scenario.environment())
+            .envs(contestant.environment)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
@@ -99,14 +109,17 @@ impl Bench {
 
     fn generator(&self, contestant: &Contestant, address: SocketAddr, server_pid: u32) -> Command {
         let mut command = self.pinned("1", self.built.join("fanfare-load"));
-        command.args([self.scenario.name(), &self.clients.to_string()]);
+        command.args(contestant.words.unwrap_or(self.scenario.words()));
+        let clients = contestant.clients.unwrap_or(self.clients);
+        command.args(["--clients", &clients.to_string()]);
         command.args([
             "--address",
             &address.to_string(),
             "--server-pid",
             &server_pid.to_string(),
         ]);
-        if self.scenario == Scenario::Storm && contestant.leaving == Leaving::Counted {
+        let is_storm = matches!(self.scenario, Scenario::Storm | Scenario::Count);
+        if is_storm && contestant.leaving == Leaving::Counted {
             command.arg("--halve");
         }
         command.stdin(Stdio::null());
@@ -126,7 +139,7 @@ impl Bench {
 }
 
 impl Pinning {
-    fn possible() -> Self {
+    pub(crate) fn possible() -> Self {
         let can_pin = Command::new("taskset")
             .args(["-c", "0,1", "true"])
             .status()

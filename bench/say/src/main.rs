@@ -3,6 +3,11 @@
 use std::{env, error::Error, time::Duration};
 
 use fanfare::Config;
+use mimalloc::MiMalloc;
+
+// As `fanfare` has it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {

@@ -1,11 +1,9 @@
-//! `fanfare-load`: one scenario against one server, one line of JSON.
+//! `fanfare-load`: one scenario against one server, one line of JSON; for programs that measure many of them.
 
-use std::net::SocketAddr;
-use std::process::ExitCode;
-use std::time::Duration;
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
-use clap::{Parser, Subcommand};
-use fanfare_load::{Leaving, Load, Swarm, burst, idle, paced, storm};
+use clap::Parser;
+use fanfare_load::{Load, Scenario, Swarm, Transport};
 use serde_json::Value;
 
 /// Loads a Socket.IO server with many clients, and checks what each of them is told.
@@ -14,6 +12,12 @@ struct Args {
     /// Where the server listens
     #[arg(long, default_value = "127.0.0.1:3000", global = true)]
     address: SocketAddr,
+    /// Clients in all
+    #[arg(long, default_value_t = 1_000, global = true)]
+    clients: usize,
+    /// How they come
+    #[arg(long, default_value = "websocket", global = true)]
+    transport: Transport,
     /// Path of Socket.IO there
     #[arg(long, default_value = "/socket.io/", global = true)]
     path: String,
@@ -25,28 +29,6 @@ struct Args {
     within: u64,
     #[command(subcommand)]
     scenario: Scenario,
-}
-
-#[derive(Clone, Copy, Debug, Subcommand)]
-enum Scenario {
-    /// All join at once; until all have seen exactly their number
-    Storm {
-        clients: usize,
-        /// Cut half of them then, until the others have seen theirs
-        #[arg(long)]
-        halve: bool,
-    },
-    /// One says 128 bytes to all, again and again, one message under way
-    Paced { clients: usize },
-    /// One has the server say many messages at once
-    Burst { clients: usize },
-    /// All do nothing
-    Idle {
-        clients: usize,
-        /// Seconds until memory is looked at
-        #[arg(long, default_value_t = 10)]
-        settle: u64,
-    },
 }
 
 #[expect(
@@ -68,47 +50,12 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> anyhow::Result<Value> {
-    let mut swarm = Swarm::new(Load {
+    let swarm = Swarm::new(Load {
         path: args.path.clone(),
+        transport: args.transport,
         server_pid: args.server_pid,
         within: Duration::from_secs(args.within),
-        ..Load::new(args.address, args.scenario.clients())
+        ..Load::new(args.address, args.clients)
     })?;
-    let mut report = match args.scenario {
-        Scenario::Storm { halve: true, .. } => {
-            serde_json::to_value(storm(&mut swarm, Leaving::Half)?)
-        }
-        Scenario::Storm { halve: false, .. } => {
-            serde_json::to_value(storm(&mut swarm, Leaving::Nobody)?)
-        }
-        Scenario::Paced { .. } => serde_json::to_value(paced(&mut swarm)?),
-        Scenario::Burst { .. } => serde_json::to_value(burst(&mut swarm)?),
-        Scenario::Idle { settle, .. } => {
-            serde_json::to_value(idle(&mut swarm, Duration::from_secs(settle))?)
-        }
-    }?;
-    if let Value::Object(report) = &mut report {
-        report.insert("scenario".to_owned(), args.scenario.name().into());
-    }
-    Ok(report)
-}
-
-impl Scenario {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Storm { .. } => "storm",
-            Self::Paced { .. } => "paced",
-            Self::Burst { .. } => "burst",
-            Self::Idle { .. } => "idle",
-        }
-    }
-
-    fn clients(self) -> usize {
-        match self {
-            Self::Storm { clients, .. }
-            | Self::Paced { clients }
-            | Self::Burst { clients }
-            | Self::Idle { clients, .. } => clients,
-        }
-    }
+    Ok(args.scenario.run(swarm)?.json())
 }

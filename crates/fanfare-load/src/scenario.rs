@@ -48,7 +48,7 @@ pub enum Scenario {
     /// Some read nothing, while the others are told messages at a pace: 'say'
     Slow {
         /// Clients that read nothing
-        #[arg(long, value_name = "S", default_value_t = 10, value_parser = one_to(1_000_000))]
+        #[arg(long, value_name = "S", default_value_t = 10)]
         readers: usize,
         /// Messages that the others are told
         #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]

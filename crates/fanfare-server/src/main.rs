@@ -33,6 +33,10 @@ use std::{
 use clap::Parser;
 
 use args::{Args, Command};
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {

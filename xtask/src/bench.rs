@@ -75,7 +75,8 @@ fn build_oxide(checkout: &Checkout) -> anyhow::Result<()> {
     let mut oxide = cargo::command(checkout);
     oxide.args([
         "build",
-        "--release",
+        "--profile",
+        "bench",
         "--manifest-path",
         "bench/oxide/Cargo.toml",
     ]);

@@ -152,7 +152,7 @@ const NODE_LESSON: Contestant =
     Contestant::new("socket.io on Node, lesson", Program::Node("lesson.js"));
 const NODE_SAY: Contestant = Contestant::new("socket.io on Node", Program::Node("say.js"));
 const WS_SAY: Contestant = Contestant::new("bare ws on Node", Program::Node("ws.js"));
-const BUN_SAY: Contestant = Contestant::new("socket.io on Bun", Program::Bun("bun.js", &["say"]));
+const BUN_SAY: Contestant = Contestant::new("socket.io on Bun", Program::Bun("bun.js", &[]));
 const BUN_LESSON: Contestant = Contestant::new(
     "socket.io on Bun, lesson",
     Program::Bun("bun.js", &["lesson"]),

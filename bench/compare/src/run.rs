@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -77,8 +78,7 @@ impl Bench {
                 command
             }
             Program::Bun(script, args) => {
-                let mut command =
-                    self.pinned(contestant.cpus, peers().join("node_modules/.bin/bun"));
+                let mut command = self.pinned(contestant.cpus, bun()?);
                 command.arg(peers().join(script)).args(args);
                 command
             }
@@ -185,6 +185,18 @@ impl Drop for Stopped {
 /// The folder of other makers' servers.
 pub(crate) fn peers() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../peers")
+}
+
+/// Bun's own program: the one that npm links is a stub until a script has run, and none is let.
+fn bun() -> anyhow::Result<PathBuf> {
+    let packages = peers().join("node_modules/@oven");
+    let packages = fs::read_dir(packages).context("Bun is not there; `--peers` installs it")?;
+    let mut programs = packages
+        .flatten()
+        .map(|package| package.path().join("bin/bun"));
+    programs
+        .find(|program| program.exists())
+        .context("npm has no Bun for this system")
 }
 
 fn free_address() -> io::Result<SocketAddr> {

@@ -104,7 +104,7 @@ impl Client {
 
     /// Reads what has come, behind what was left of the last time; `None` if the client has gone.
     ///
-    /// Edge-triggered: reads until there is no more.
+    /// Edge-triggered: reads until there is no more, which a read that does not fill the buffer says too.
     pub(crate) fn read<'a>(&mut self, buffer: &'a mut Vec<u8>) -> Option<&'a mut [u8]> {
         let mut filled = 0;
         if let Some(partial) = self.partial.take() {
@@ -117,7 +117,12 @@ impl Client {
             }
             match (&self.stream).read(&mut buffer[filled..]) {
                 Ok(0) => return None,
-                Ok(read) => filled += read,
+                Ok(read) => {
+                    filled += read;
+                    if filled < buffer.len() {
+                        return Some(&mut buffer[..filled]);
+                    }
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     return Some(&mut buffer[..filled]);
                 }

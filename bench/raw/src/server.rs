@@ -172,7 +172,11 @@ impl Server {
                         encode_frame(&mut self.frame, OpCode::Text, &[b"43", id, b"[", args]);
                         client.send(&self.frame)?;
                     }
-                    Incoming::Close => return Err(ErrorKind::ConnectionReset.into()),
+                    Incoming::Close => {
+                        let client = self.clients[slot].as_ref().expect("it has just been read");
+                        client.send(CLOSE)?;
+                        return Err(ErrorKind::ConnectionReset.into());
+                    }
                     Incoming::Other => {}
                 }
                 rest = &mut rest[length..];
@@ -288,6 +292,8 @@ fn interest() -> EpollFlags {
 
 /// Engine.IO's ping, in a frame.
 const PING: &[u8] = b"\x81\x012";
+/// The answer to a Close frame.
+const CLOSE: &[u8] = b"\x88\x00";
 /// What epoll calls the listener; all other names are slots.
 const LISTENER: u64 = u64::MAX;
 /// The generator has 256 joins under way; the default of 128 would cost some of them a second for another SYN.

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, fmt, io, net::SocketAddr, pin::pin, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, header};
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -169,7 +169,9 @@ impl Listener {
             let stream = Holding::new(stream, hold.clone());
             let service = service_fn(move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(RemoteAddr(address));
-                request.extensions_mut().insert(hold.clone());
+                if request.headers().contains_key(header::UPGRADE) {
+                    request.extensions_mut().insert(hold.clone());
+                }
                 service.clone().oneshot(request)
             });
             let connection = http1::Builder::new()

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod contestant;
+mod counts;
 mod interval;
 mod machine;
 mod measure;
@@ -29,11 +30,14 @@ use summary::Summary;
 #[command(bin_name = "cargo xtask bench")]
 struct Args {
     /// What the clients do; several are measured one after the other
-    #[arg(value_enum, required_unless_present = "all")]
+    #[arg(value_enum, required_unless_present_any = ["all", "counts"])]
     scenarios: Vec<Scenario>,
     /// Measure all that has a goal, storm and paced with 5,000 clients too
     #[arg(long, conflicts_with_all = ["scenarios", "clients"])]
     all: bool,
+    /// Count the server's own instructions instead, under valgrind
+    #[arg(long, conflicts_with_all = ["scenarios", "all", "clients"])]
+    counts: bool,
     /// Clients in all [default: the scenario's own]
     #[arg(long)]
     clients: Option<usize>,
@@ -68,6 +72,14 @@ struct Plan {
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     let machine = machine::describe(run::Pinning::possible());
+    if args.counts {
+        let table = counts::table(&Bench::new(Scenario::Paced, 0)?)?;
+        println!("{}", table.plain());
+        if args.write {
+            page::write_counts(&table)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut summary = Summary::default();
     let mut sections = Vec::new();
     let mut has_failed = false;

@@ -10,6 +10,7 @@ use crate::Plan;
 use crate::interval;
 use crate::measure;
 use crate::summary::Summary;
+use crate::table::Table;
 
 /// A scenario's table, as Markdown.
 pub(crate) struct Section {
@@ -25,17 +26,8 @@ pub(crate) struct Section {
 ///
 /// If the page has not both marks, in their order, or cannot be written.
 pub(crate) fn write(summary: &Summary, sections: &[Section], machine: &str) -> anyhow::Result<()> {
-    let page = docs().join("performance.md");
-    let text =
-        fs::read_to_string(&page).with_context(|| format!("cannot read {}", page.display()))?;
-    let (before, rest) = text
-        .split_once(BEGIN)
-        .context("docs/performance.md has no begin of the figures")?;
-    let (_, after) = rest
-        .split_once(END)
-        .context("docs/performance.md has no end of the figures")?;
     let mut figures = format!(
-        "{BEGIN}\n\n{}\n{machine}\n\n![The table as a plot](performance.svg)\n",
+        "{}\n{machine}\n\n![The table as a plot](performance.svg)\n",
         summary.table().markdown()
     );
     for section in sections {
@@ -50,10 +42,31 @@ pub(crate) fn write(summary: &Summary, sections: &[Section], machine: &str) -> a
             write!(figures, "\n{failure}\n")?;
         }
     }
-    let text = format!("{before}{figures}\n{END}{after}");
-    fs::write(&page, text).with_context(|| format!("cannot write {}", page.display()))?;
+    replace(FIGURES, &figures)?;
     let plot = docs().join("performance.svg");
     fs::write(&plot, draw(summary)).with_context(|| format!("cannot write {}", plot.display()))
+}
+
+/// Puts the counts into the page, in place of those that were there.
+///
+/// # Errors
+///
+/// As [`write`] has them.
+pub(crate) fn write_counts(table: &Table) -> anyhow::Result<()> {
+    replace(COUNTS, &table.markdown())
+}
+
+/// Puts `text` between two marks of the page.
+fn replace([begin, end]: [&str; 2], text: &str) -> anyhow::Result<()> {
+    let page = docs().join("performance.md");
+    let old =
+        fs::read_to_string(&page).with_context(|| format!("cannot read {}", page.display()))?;
+    let marked = old.split_once(begin).and_then(|(before, rest)| {
+        let (_, after) = rest.split_once(end)?;
+        Some(format!("{before}{begin}\n\n{text}\n{end}{after}"))
+    });
+    let new = marked.with_context(|| format!("docs/performance.md has no {begin} with its end"))?;
+    fs::write(&page, new).with_context(|| format!("cannot write {}", page.display()))
 }
 
 /// A line for each scenario, from 0 to 2.5 times the reference, with its interval and its goal.
@@ -106,8 +119,15 @@ fn docs() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs")
 }
 
-const BEGIN: &str = "<!-- The figures: made by `cargo xtask bench --all --write`. -->";
-const END: &str = "<!-- The end of the figures. -->";
+/// Begin and end.
+const FIGURES: [&str; 2] = [
+    "<!-- The figures: made by `cargo xtask bench --all --write`. -->",
+    "<!-- The end of the figures. -->",
+];
+const COUNTS: [&str; 2] = [
+    "<!-- The counts: made by `cargo xtask bench --counts --write`. -->",
+    "<!-- The end of the counts. -->",
+];
 const WIDTH: usize = 900;
 const LEFT: f64 = 330.0;
 const TOP: usize = 40;

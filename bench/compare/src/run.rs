@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -62,6 +62,37 @@ impl Bench {
         if !output.status.success() {
             bail!("{}", String::from_utf8_lossy(&output.stderr).trim_end());
         }
+        serde_json::from_slice(&output.stdout).context("fanfare-load printed no report")
+    }
+
+    /// Has fanfare's server do what `words` say, while callgrind counts its instructions into `profile`.
+    ///
+    /// # Errors
+    ///
+    /// If valgrind is not there, the server does not start, or the generator saw something wrong.
+    pub(crate) fn run_counted(&self, words: &[&str], profile: &Path) -> anyhow::Result<Value> {
+        let address = free_address().context("cannot find a free port")?;
+        let child = Command::new("valgrind")
+            .args(["--quiet", "--tool=callgrind"])
+            .arg(format!("--callgrind-out-file={}", profile.display()))
+            .arg(self.built.join("say"))
+            .env("PORT", address.port().to_string())
+            // So that what is done does not depend on who is first.
+            .env("TOKIO_WORKER_THREADS", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .context("cannot start valgrind; Debian's package of that name has it")?;
+        let mut server = Stopped(child);
+        server.wait_until_it_listens(address)?;
+        let mut generator = Command::new(self.built.join("fanfare-load"));
+        generator.args(words).args(["--address", &address.to_string()]);
+        generator.args(["--server-pid", &server.0.id().to_string()]);
+        let output = generator.output().context("cannot start fanfare-load")?;
+        if !output.status.success() {
+            bail!("{}", String::from_utf8_lossy(&output.stderr).trim_end());
+        }
+        server.end()?;
         serde_json::from_slice(&output.stdout).context("fanfare-load printed no report")
     }
 
@@ -170,6 +201,17 @@ impl Stopped {
             }
             thread::sleep(START_POLL);
         }
+        Ok(())
+    }
+}
+
+impl Stopped {
+    /// Asks it to end, and waits until it has.
+    fn end(&mut self) -> anyhow::Result<()> {
+        let pid = self.0.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status()?;
+        anyhow::ensure!(asked.success(), "the server could not be asked to end");
+        self.0.wait()?;
         Ok(())
     }
 }

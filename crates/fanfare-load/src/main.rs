@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 use clap::Parser;
-use fanfare_load::{Load, Scenario, Swarm, Transport};
+use fanfare_load::{Length, Load, Scenario, Swarm, Transport};
 use serde_json::Value;
 
 /// Loads a Socket.IO server with many clients, and checks what each of them is told.
@@ -24,6 +24,9 @@ struct Args {
     /// Process id of the server, to measure what it uses
     #[arg(long, global = true)]
     server_pid: Option<u32>,
+    /// Do a hundredth of it
+    #[arg(long, global = true)]
+    brief: bool,
     /// Seconds that a wait may take
     #[arg(long, default_value_t = 120, global = true)]
     within: u64,
@@ -54,6 +57,10 @@ fn run(args: &Args) -> anyhow::Result<Value> {
         path: args.path.clone(),
         transport: args.transport,
         server_pid: args.server_pid,
+        length: match args.brief {
+            true => Length::Brief,
+            false => Length::Full,
+        },
         within: Duration::from_secs(args.within),
         ..Load::new(args.address, args.clients)
     })?;

@@ -1,0 +1,117 @@
+//! Counts: instructions that the server itself takes for one unit of work, which no noise of the machine changes.
+//!
+//! The server runs under valgrind's callgrind, once for a little work and once for a lot. The difference is without the start,
+//! the joins and the warm-up. What the kernel does for it is not counted.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::process;
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+
+use crate::run::Bench;
+use crate::table::Table;
+
+/// One unit of work.
+struct Work {
+    /// As it stands in the table.
+    what: &'static str,
+    /// What the generator does: first little, then a lot.
+    words: [&'static [&'static str]; 2],
+    /// Where the report has the server's microseconds for one unit.
+    pointer: &'static str,
+}
+
+const ALL: [Work; 5] = [
+    Work {
+        what: "a message to one client, one under way",
+        words: [
+            &["paced", "--clients", "100", "--brief"],
+            &["paced", "--clients", "100"],
+        ],
+        pointer: "/server_us_per_delivery",
+    },
+    Work {
+        what: "a message to one client, many at a time",
+        words: [
+            &["burst", "--clients", "100", "--brief"],
+            &["burst", "--clients", "100"],
+        ],
+        pointer: "/server_us_per_delivery",
+    },
+    Work {
+        what: "a message to one of a room of ten",
+        words: [
+            &["rooms", "--clients", "100", "--brief"],
+            &["rooms", "--clients", "100"],
+        ],
+        pointer: "/server_us_per_delivery",
+    },
+    Work {
+        what: "an event with an ack, read, handled and answered",
+        words: [
+            &["echo", "--clients", "100", "--brief"],
+            &["echo", "--clients", "100"],
+        ],
+        pointer: "/server_us_per_ack",
+    },
+    Work {
+        what: "a visit: connect, join, leave, close",
+        words: [
+            &["churn", "--clients", "20", "--turns", "5"],
+            &["churn", "--clients", "20", "--turns", "55"],
+        ],
+        pointer: "/server_us_per_visit",
+    },
+];
+
+/// Counts all of it.
+///
+/// # Errors
+///
+/// If there is no valgrind, or the generator saw something wrong.
+pub(crate) fn table(bench: &Bench) -> anyhow::Result<Table> {
+    let mut rows = Vec::new();
+    for work in &ALL {
+        let [little, lot] = work.words.map(|words| count(bench, words, work.pointer));
+        let (little, lot) = (little?, lot?);
+        let each = (lot.instructions - little.instructions) / (lot.units - little.units);
+        rows.push(vec![work.what.to_owned(), format!("{each:.0}")]);
+    }
+    Ok(Table {
+        header: vec!["what".to_owned(), "instructions".to_owned()],
+        rows,
+    })
+}
+
+/// What one run came to.
+struct Count {
+    units: f64,
+    instructions: f64,
+}
+
+fn count(bench: &Bench, words: &[&str], pointer: &str) -> anyhow::Result<Count> {
+    let profile = profile();
+    let report = bench.run_counted(words, &profile)?;
+    let text = fs::read_to_string(&profile).context("callgrind has written nothing")?;
+    // A profile that cannot be removed is in nobody's way.
+    let _ = fs::remove_file(&profile);
+    let number = |pointer: &str| report.pointer(pointer).and_then(Value::as_f64);
+    let (Some(cpu_s), Some(us_each)) = (number("/server_cpu_s"), number(pointer)) else {
+        bail!("the generator's report has no {pointer}");
+    };
+    let total = text.lines().rev().find_map(|line| {
+        let total = line.strip_prefix("totals: ")?;
+        total.split(' ').next()?.parse().ok()
+    });
+    Ok(Count {
+        units: (cpu_s * 1e6 / us_each).round(),
+        instructions: total.context("callgrind's profile has no total")?,
+    })
+}
+
+fn profile() -> PathBuf {
+    env::temp_dir().join(format!("fanfare-counts-{}", process::id()))
+}

@@ -28,6 +28,7 @@ use summary::Summary;
 /// Measures servers under the same load, and prints a table for each scenario.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask bench")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 struct Args {
     /// What the clients do; several are measured one after the other
     #[arg(value_enum, required_unless_present_any = ["all", "counts"])]

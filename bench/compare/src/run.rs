@@ -86,7 +86,9 @@ impl Bench {
         let mut server = Stopped(child);
         server.wait_until_it_listens(address)?;
         let mut generator = Command::new(self.built.join("fanfare-load"));
-        generator.args(words).args(["--address", &address.to_string()]);
+        generator
+            .args(words)
+            .args(["--address", &address.to_string()]);
         generator.args(["--server-pid", &server.0.id().to_string()]);
         let output = generator.output().context("cannot start fanfare-load")?;
         if !output.status.success() {

@@ -51,7 +51,7 @@ pub(crate) fn write(summary: &Summary, sections: &[Section], machine: &str) -> a
 ///
 /// # Errors
 ///
-/// As [`write`] has them.
+/// As [`write()`] has them.
 pub(crate) fn write_counts(table: &Table) -> anyhow::Result<()> {
     replace(COUNTS, &table.markdown())
 }

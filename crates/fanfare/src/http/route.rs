@@ -81,7 +81,7 @@ pub(super) async fn route(
     verdict: &Verdict,
 ) -> Result<Route, Refused> {
     if *verdict == Verdict::Refused {
-        return Err(refused_origin(parts));
+        return Err(refused_origin(&server.config, parts));
     }
     let query = query(server, parts, policy)?;
     let transport = query.transport?;
@@ -127,7 +127,7 @@ fn query(server: &Server, parts: &Parts, policy: &Policy<'_>) -> Result<Query, R
         if !server.config.allow_eio3 {
             query.jsonp = None;
         } else if *policy.origins != Origins::Any && origin::is_foreign_script(&parts.headers) {
-            return Err(refused_origin(parts));
+            return Err(refused_origin(&server.config, parts));
         }
     }
     Ok(query)
@@ -203,14 +203,17 @@ fn wire_form(config: &Config, query: &Query, parts: &Parts) -> WireForm {
     }
 }
 
-fn refused_origin(parts: &Parts) -> Refused {
+fn refused_origin(config: &Config, parts: &Parts) -> Refused {
     let origin = parts
         .headers
         .get(header::ORIGIN)
         .map(|origin| String::from_utf8_lossy(origin.as_bytes()));
     let origin = origin.unwrap_or_default();
-    tracing::warn!(%origin, "a foreign page was refused; the setting `origins` lists the pages that may connect");
-    Refused::Origin(format!(
-        "origin {origin} may not connect; the server's setting `origins` lists those that may"
-    ))
+    // Where there is a policy, nobody looks at the list.
+    let who = match config.policy {
+        Some(_) => "the server's setting `policy` says which may",
+        None => "the server's setting `origins` lists those that may",
+    };
+    tracing::warn!(%origin, "a foreign page was refused; {who}");
+    Refused::Origin(format!("origin {origin} may not connect; {who}"))
 }

@@ -124,6 +124,8 @@ async fn a_function_may_say_for_each_request_what_pages_may_do() {
             ),
             "{host}"
         );
+        // Who is refused is told the setting that refuses.
+        assert_eq!(answer.text().contains("setting `policy`"), status == 403);
     }
 }
 

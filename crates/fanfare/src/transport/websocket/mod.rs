@@ -153,7 +153,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             let opening = Bytes::copy_from_slice(opening);
             unwritten.extend_from_slice(&dialect::in_form(opening, session.form()));
         }
-        if stream.write_all(&unwritten).await.is_err() || stream.flush().await.is_err() {
+        let writing = async {
+            stream.write_all(&unwritten).await?;
+            stream.flush().await
+        };
+        if !matches!(timeout(OPENING, writing).await, Ok(Ok(()))) {
             if let Purpose::Session(session, _) = &purpose {
                 session.handle_transport_closed(Via::WebSocket, CloseReason::TransportClose);
             }
@@ -360,6 +364,9 @@ thread_local! {
 
 /// Bytes of one read: the largest that a socket's buffer usually holds.
 const READ_BYTES: usize = 64 * 1024;
+
+/// How long a client may take to let the first bytes through, which any buffer on the way holds.
+const OPENING: Duration = Duration::from_secs(5);
 
 /// How long a client may take to read the end and close its side.
 const CLOSING: Duration = Duration::from_secs(5);

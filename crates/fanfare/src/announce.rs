@@ -15,6 +15,7 @@ use tokio::{sync::Notify, time::sleep};
 
 use crate::{
     book::Count,
+    cluster::Census,
     emitted::EmitError,
     frame::Encoded,
     io::Io,
@@ -103,6 +104,11 @@ impl Announcements {
             .clone()
     }
 
+    fn has_listeners(&self) -> bool {
+        let listeners = self.listeners.lock();
+        !listeners.unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     fn listeners(&self) -> Vec<Listener> {
         self.listeners
             .lock()
@@ -114,7 +120,11 @@ impl Announcements {
 impl Namespace {
     /// Tells a newcomer the count at once, and everyone else as soon as the rate allows.
     pub(crate) fn greet(self: &Arc<Self>, socket: &Socket) {
-        for announcement in self.announcements.events() {
+        let events = self.announcements.events();
+        if !events.is_empty() || self.announcements.has_listeners() {
+            self.count_everywhere(&socket.session().server);
+        }
+        for announcement in events {
             announcement.greet(self, socket);
         }
         if !self.announcements.is_running.swap(true, Ordering::AcqRel) {
@@ -126,6 +136,11 @@ impl Namespace {
         if let Some(watch) = self.room_watch() {
             watch.start(&socket.session().server, self);
         }
+    }
+
+    /// Whether nobody is to be told the count now.
+    fn hides_count(&self) -> bool {
+        self.census().is_some_and(Census::is_hidden)
     }
 
     /// The count, and how often it had changed by then.
@@ -165,6 +180,9 @@ async fn run(server: Weak<Server>, namespace: Weak<Namespace>, changed: Arc<Noti
 
 impl Announcement {
     fn greet(&self, namespace: &Namespace, socket: &Socket) {
+        if namespace.hides_count() {
+            return;
+        }
         let (version, count) = namespace.versioned_count();
         let Some(frames) = self.encode(namespace, count) else {
             return;
@@ -192,7 +210,7 @@ impl Announcement {
         loop {
             let (version, count) = namespace.versioned_count();
             // Everyone leaves now: pages keep the last number that was true.
-            if server.is_closing() {
+            if server.is_closing() || namespace.hides_count() {
                 return;
             }
             let Some(frames) = self.encode(namespace, count) else {

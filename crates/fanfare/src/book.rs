@@ -1,23 +1,92 @@
-//! Book: how many sockets and distinct users are in a namespace.
+//! Book: how many sockets and distinct users are in a namespace, on this node and in all.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap, HashSet},
+    mem,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::{SystemTime, UNIX_EPOCH},
 };
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-/// How many are in a namespace at one instant.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq, Serialize)]
+use crate::cluster::Held;
+
+/// How many are in a namespace: on this server if it is alone, else on all nodes of its cluster.
+///
+/// In a cluster it is right by a bound that the adapter states, and says when it is not: see [`complete`](Self::complete).
+/// What this node has is in it as it is now.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Count {
     /// Connected sockets: two tabs of one person are two.
     pub sockets: u64,
     /// Distinct users, by the user key that admission gave; a socket without a key is a user of
     /// its own.
     pub users: u64,
+    /// The nodes that are counted, this one too.
+    pub nodes: u64,
+    /// When the other nodes had what is counted of them, by the broker's clock; `None` if there are none, or nothing is
+    /// known of them. As milliseconds since 1970 in JSON.
+    #[serde(serialize_with = "as_millis")]
+    pub as_of: Option<SystemTime>,
+    /// Whether every server of the cluster is counted, and was heard of lately.
+    pub complete: bool,
+    /// Sockets that are there for sure.
+    pub at_least: u64,
+    /// More sockets there are not; `None` if nobody can know.
+    pub at_most: Option<u64>,
+    /// Servers of the cluster that do not say how many they have, and are not counted.
+    pub uncounted_nodes: u64,
+}
+
+/// How many are in a namespace on this node, at one instant.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq, Serialize)]
+pub struct Present {
+    /// Connected sockets.
+    pub sockets: u64,
+    /// Distinct users.
+    pub users: u64,
+}
+
+impl Count {
+    /// The count of a server that is alone, and so knows all.
+    pub fn alone(sockets: u64, users: u64) -> Self {
+        Self {
+            sockets,
+            users,
+            nodes: 1,
+            as_of: None,
+            complete: true,
+            at_least: sockets,
+            at_most: Some(sockets),
+            uncounted_nodes: 0,
+        }
+    }
+
+    /// The count of two namespaces together, each with users of its own.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            sockets: self.sockets + other.sockets,
+            users: self.users + other.users,
+            nodes: self.nodes.max(other.nodes),
+            as_of: self.as_of.min(other.as_of).or(self.as_of).or(other.as_of),
+            complete: self.complete && other.complete,
+            at_least: self.at_least + other.at_least,
+            at_most: self.at_most.zip(other.at_most).map(|(a, b)| a + b),
+            uncounted_nodes: self.uncounted_nodes.max(other.uncounted_nodes),
+        }
+    }
+}
+
+fn as_millis<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
+    let since = time.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    match since.and_then(|since| u64::try_from(since.as_millis()).ok()) {
+        Some(millis) => serializer.serialize_some(&millis),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// Keeps the count of a namespace. Changed only where a socket joins or leaves, under the
@@ -26,42 +95,95 @@ pub struct Count {
 pub(crate) struct Book {
     /// Sockets in the upper half, users in the lower, so that one load reads a pair that was true.
     count: AtomicU64,
-    tabs: Mutex<HashMap<Box<str>, u32>>,
+    users: Mutex<Users>,
+}
+
+#[derive(Debug, Default)]
+struct Users {
+    tabs: HashMap<Box<str>, u32>,
+    /// Those who came or left since somebody asked; `None` before the first time.
+    touched: Option<HashSet<Box<str>>>,
 }
 
 impl Book {
-    pub(crate) fn count(&self) -> Count {
+    pub(crate) fn count(&self) -> Present {
         let both = self.count.load(Ordering::Acquire);
-        Count {
+        Present {
             sockets: both >> 32,
             users: both & u64::from(u32::MAX),
         }
     }
 
     pub(crate) fn join(&self, user: Option<&str>) {
-        let is_new = user.is_none_or(|user| {
-            let mut tabs = self.tabs.lock().unwrap_or_else(PoisonError::into_inner);
-            let tabs = tabs.entry(user.into()).or_insert(0);
-            *tabs += 1;
-            *tabs == 1
-        });
+        let is_new = user.is_none_or(|user| self.users().join(user));
         self.count
             .fetch_add(ONE_SOCKET + u64::from(is_new), Ordering::AcqRel);
     }
 
     pub(crate) fn leave(&self, user: Option<&str>) {
-        let is_last = user.is_none_or(|user| {
-            let mut all = self.tabs.lock().unwrap_or_else(PoisonError::into_inner);
-            let tabs = all.get_mut(user).expect("who leaves has joined");
-            *tabs -= 1;
-            let is_last = *tabs == 0;
-            if is_last {
-                all.remove(user);
-            }
-            is_last
-        });
+        let is_last = user.is_none_or(|user| self.users().leave(user));
         self.count
             .fetch_sub(ONE_SOCKET + u64::from(is_last), Ordering::AcqRel);
+    }
+
+    pub(crate) fn held(&self) -> Held {
+        // Read first: whoever comes or leaves meanwhile is told of in the next round.
+        let known = self.users().tabs.len() as u64;
+        let Present { sockets, users } = self.count();
+        Held {
+            sockets,
+            anonymous: users.saturating_sub(known),
+            users,
+        }
+    }
+
+    pub(crate) fn user_keys(&self) -> Vec<Box<str>> {
+        self.users().tabs.keys().cloned().collect()
+    }
+
+    pub(crate) fn take_touched(&self) -> BTreeMap<Box<str>, bool> {
+        let mut users = self.users();
+        let touched = mem::take(users.touched.get_or_insert_default());
+        let is_here = |user: Box<str>| {
+            let is_here = users.tabs.contains_key(&user);
+            (user, is_here)
+        };
+        touched.into_iter().map(is_here).collect()
+    }
+
+    fn users(&self) -> MutexGuard<'_, Users> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Users {
+    /// Whether the user was not here.
+    fn join(&mut self, user: &str) -> bool {
+        let tabs = self.tabs.entry(user.into()).or_insert(0);
+        *tabs += 1;
+        let is_first = *tabs == 1;
+        if is_first {
+            self.touch(user);
+        }
+        is_first
+    }
+
+    /// Whether the user is here no more.
+    fn leave(&mut self, user: &str) -> bool {
+        let tabs = self.tabs.get_mut(user).expect("who leaves has joined");
+        *tabs -= 1;
+        let is_last = *tabs == 0;
+        if is_last {
+            self.tabs.remove(user);
+            self.touch(user);
+        }
+        is_last
+    }
+
+    fn touch(&mut self, user: &str) {
+        if let Some(touched) = &mut self.touched {
+            touched.insert(user.into());
+        }
     }
 }
 
@@ -73,7 +195,7 @@ mod tests {
 
     #[track_caller]
     fn check(book: &Book, sockets: u64, users: u64) {
-        assert_eq!(book.count(), Count { sockets, users });
+        assert_eq!(book.count(), Present { sockets, users });
     }
 
     #[test]

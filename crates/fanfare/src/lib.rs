@@ -75,11 +75,11 @@ pub use crate::{
     ack::{Ack, AckError, BroadcastAckError},
     admission::{Admission, Handshake, Refusal},
     args::{Args, ArgsError, Binary, FromArgs, IntoArgs, RawArgs},
-    book::Count,
+    book::{Count, Present},
     broadcast::{Broadcast, Volatile},
     cluster::{
-        Adapter, Answer, AskId, ClusterError, Manner, Message, Node, Question, RemoteSocket, Reply,
-        SocketState, Targets, Worth,
+        Adapter, Answer, AskId, ClusterError, Counted, Elsewhere, Held, Manner, Message, Node,
+        Question, RemoteSocket, Reply, SocketState, Targets, WhenUnreachable, Worth,
     },
     config::{
         Config, Cookie, Cors, EmptyNamespaces, Limits, Origins, Parser, SameSite, SlowReader,

@@ -16,6 +16,7 @@ use crate::{
     book::{Book, Count},
     broadcast::Select,
     clock,
+    cluster::Census,
     draft::Draft,
     emitted::Emitted,
     frame::Encoded,
@@ -44,6 +45,8 @@ pub(crate) struct Namespace {
     /// Done once the application has been told of it.
     pub(crate) ready: Once,
     book: Book,
+    /// What is known of other nodes, once anybody wants to know.
+    census: OnceLock<Census>,
     /// Whoever holds it decides what comes next in this namespace.
     order: Mutex<Order>,
     /// `None` if nobody who leaves may come back as who they were.
@@ -131,6 +134,7 @@ impl Namespace {
             kin,
             ready: Once::new(),
             book: Book::default(),
+            census: OnceLock::new(),
             order: Mutex::default(),
             recovery,
             rounds: Rounds::default(),
@@ -165,8 +169,49 @@ impl Namespace {
         self.order.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many are in it: on all nodes, if anybody has wanted to know.
     pub(crate) fn count(&self) -> Count {
-        self.book.count()
+        let here = self.book.count();
+        match self.census.get() {
+            Some(census) => census.count(here),
+            None => Count::alone(here.sockets, here.users),
+        }
+    }
+
+    pub(crate) fn book(&self) -> &Book {
+        &self.book
+    }
+
+    pub(crate) fn census(&self) -> Option<&Census> {
+        self.census.get()
+    }
+
+    /// From now on the namespace is counted on all nodes. Whether it was not before.
+    pub(crate) fn begin_census(&self, census: impl FnOnce() -> Census) -> bool {
+        let mut is_new = false;
+        self.census.get_or_init(|| {
+            is_new = true;
+            // From here on it is noted who comes and who leaves.
+            self.book.take_touched();
+            census()
+        });
+        is_new
+    }
+
+    /// Sees to it that the namespace is counted on all nodes, if there may be others.
+    pub(crate) fn count_everywhere(self: &Arc<Self>, server: &Server) {
+        if let Some(adapter) = &server.cluster.adapter
+            && self.census.get().is_none()
+        {
+            Census::begin(self, &**adapter, &server.cluster.count_changed);
+        }
+    }
+
+    /// This node's part of the count is another.
+    fn tell_census(&self) {
+        if let Some(census) = self.census.get() {
+            census.changed();
+        }
     }
 
     pub(crate) fn next_ack_id(&self) -> AckId {
@@ -249,6 +294,8 @@ impl Namespace {
         self.book.join(socket.user());
         order.version += 1;
         order.newcomer = order.version;
+        drop(order);
+        self.tell_census();
         wake
     }
 
@@ -274,6 +321,7 @@ impl Namespace {
             rooms
         };
         self.announcements.changed.notify_one();
+        self.tell_census();
         rooms
     }
 

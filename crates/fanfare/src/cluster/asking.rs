@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::{
-    sync::mpsc,
+    sync::{Notify, mpsc},
     time::{Instant, timeout_at},
 };
 
@@ -21,6 +21,8 @@ pub(crate) struct Asker {
     pub(crate) adapter: Option<Arc<dyn Adapter>>,
     waiting: Waiting,
     numbers: AtomicU64,
+    /// Told whenever the count of a namespace changes that is counted over the cluster.
+    pub(crate) count_changed: Arc<Notify>,
 }
 
 type Waiting = Arc<Mutex<HashMap<u64, mpsc::UnboundedSender<Answer>>>>;
@@ -40,6 +42,7 @@ impl Asker {
             adapter,
             waiting: Waiting::default(),
             numbers: AtomicU64::new(0),
+            count_changed: Arc::default(),
         }
     }
 

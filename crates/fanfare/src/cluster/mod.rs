@@ -7,6 +7,7 @@
 //! ```
 
 mod asking;
+mod count;
 mod inbound;
 mod message;
 mod questions;
@@ -18,8 +19,13 @@ use std::{
 };
 
 pub(crate) use asking::{Asker, Asking};
+pub(crate) use count::Census;
+pub use count::{Counted, Elsewhere, Held, WhenUnreachable};
 pub use message::{Answer, AskId, Manner, Message, Question, Reply, SocketState, Targets, Worth};
 pub use remote::RemoteSocket;
+
+use fanfare_proto::socketio::Nsp;
+use tokio::sync::Notify;
 
 use crate::{handler::BoxFuture, server::Server};
 
@@ -47,6 +53,14 @@ pub trait Adapter: fmt::Debug + Send + Sync + 'static {
     /// Says why nobody knows, such as a broker that is away.
     fn others(&self) -> BoxFuture<Result<usize, String>>;
 
+    /// From now on the server wants to know how many are in a namespace of all nodes. Called once for each namespace,
+    /// from anywhere: it must not block, nor call the server back.
+    ///
+    /// An adapter that does nothing with it leaves the server with what it has itself, which it says is not all.
+    fn count(&self, counted: Counted) {
+        drop(counted);
+    }
+
     /// The server has shut down. What has been published should still go out.
     fn close(&self) -> BoxFuture<()> {
         Box::pin(async {})
@@ -71,6 +85,20 @@ impl Node {
     /// What the node is called in its cluster: 20 random characters, of each server its own.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The namespace of this name, counted: somebody else in the cluster wants to know. `None` if this node has none.
+    pub fn counted(&self, nsp: &str) -> Option<Counted> {
+        let server = self.server.upgrade()?;
+        let namespace = server.namespaces.get(&Nsp::parse(nsp).ok()?)?;
+        // The adapter is told by the return, not by a call.
+        let is_new = namespace.begin_census(|| Census::new(&server.cluster.count_changed));
+        is_new.then(|| Counted::new(&namespace))
+    }
+
+    /// Told whenever what this node has of a [counted](Counted) namespace changes.
+    pub fn count_changed(&self) -> Option<Arc<Notify>> {
+        Some(self.server.upgrade()?.cluster.count_changed.clone())
     }
 
     /// Another node has sent this. Ignored once the server is gone.

@@ -12,7 +12,7 @@ use crate::{
     admission::Handshake,
     announce::{Encode, Listener},
     args::{FromArgs, IntoArgs},
-    book::Count,
+    book::{Count, Present},
     broadcast::{Broadcast, MESSAGE, Select, Volatile},
     cluster::{ClusterError, Node, RemoteSocket, Worth},
     config::Config,
@@ -269,14 +269,26 @@ impl Io {
         self.ask_nodes(event, args, patience)
     }
 
-    /// How many sockets and distinct users are in the namespace. One atomic load; of a
-    /// [family](Self::of_matching), the sum over its namespaces.
+    /// How many sockets and distinct users are in the namespace, on all nodes; of a [family](Self::of_matching), the
+    /// sum over its namespaces on this node. It waits for nothing: what other nodes have is known.
+    ///
+    /// Nodes tell each other only of what somebody counts. So the first call in a cluster, unless the count is
+    /// [announced](Self::announce_count), begins that, and knows of this node alone: the count says that it is not
+    /// [complete](Count::complete).
     pub fn count(&self) -> Count {
-        let Some(children) = self.namespace.children() else {
-            return self.namespace.count();
-        };
-        let counts = children.iter().map(|namespace| namespace.count());
-        counts.fold(Count::default(), |sum, count| Count {
+        let counts = self.members().into_iter().map(|namespace| {
+            namespace.count_everywhere(&self.server);
+            namespace.count()
+        });
+        let counted = counts.reduce(Count::plus);
+        counted.unwrap_or_else(|| Count::alone(0, 0))
+    }
+
+    /// How many sockets and distinct users are in the namespace on this node.
+    pub fn count_here(&self) -> Present {
+        let members = self.members();
+        let counts = members.iter().map(|namespace| namespace.book().count());
+        counts.fold(Present::default(), |sum, count| Present {
             sockets: sum.sockets + count.sockets,
             users: sum.users + count.users,
         })
@@ -304,6 +316,7 @@ impl Io {
             namespace
                 .announcements
                 .add_event(event, latest, encode.clone());
+            self.count_if_there(&namespace);
         }
     }
 
@@ -313,6 +326,14 @@ impl Io {
         let listener: Listener = Arc::new(listener);
         for namespace in self.and_children() {
             namespace.announcements.add_listener(listener.clone());
+            self.count_if_there(&namespace);
+        }
+    }
+
+    /// Nobody is in a family itself, so nobody counts it.
+    fn count_if_there(&self, namespace: &Arc<Namespace>) {
+        if namespace.children().is_none() {
+            namespace.count_everywhere(&self.server);
         }
     }
 

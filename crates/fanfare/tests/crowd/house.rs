@@ -83,7 +83,7 @@ impl House {
     /// Shuts the server down; then nobody is counted, and every socket has its pair of callbacks.
     pub(crate) async fn shut(&self) {
         within("a shutdown", self.io.shutdown()).await;
-        assert_eq!(self.io.count(), fanfare::Count::default());
+        assert_eq!(self.io.count(), fanfare::Count::alone(0, 0));
         assert_eq!(self.io.metrics().sessions, 0);
         self.diary.check_pairs(|_| false);
     }

@@ -132,10 +132,7 @@ impl Model {
             .filter_map(|tab| tab.user.as_ref())
             .collect();
         let anonymous = self.tabs.iter().filter(|tab| tab.user.is_none()).count();
-        Count {
-            sockets: self.tabs.len() as u64,
-            users: (known.len() + anonymous) as u64,
-        }
+        Count::alone(self.tabs.len() as u64, (known.len() + anonymous) as u64)
     }
 
     fn check_sockets(&self, present: &BTreeMap<&str, &Tab>) {
@@ -221,7 +218,7 @@ async fn come(address: Arc<Address>, mut random: Random) -> Outcome {
                 transports,
                 user,
                 rooms: BTreeSet::new(),
-                told: Count::default(),
+                told: Count::alone(0, 0),
             }
             .into()
         }
@@ -306,7 +303,7 @@ impl Tab {
                 Some(Incoming::Event(event)) => {
                     assert_eq!(event.name, "user count");
                     let (Told { sockets, users },) = event.args.parse().expect("a count");
-                    self.told = Count { sockets, users };
+                    self.told = Count::alone(sockets, users);
                 }
                 Some(Incoming::Upgraded) => {}
                 Some(Incoming::Disconnected(reason)) => panic!("{}: {reason}", self.client.id()),

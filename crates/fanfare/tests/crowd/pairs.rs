@@ -252,7 +252,7 @@ async fn what_a_client_said_before_it_left_is_handled_after_its_slow_connect_han
     door.somebody_waits().await;
     drop(client);
     eventually("the client is gone", || {
-        house.io.count() == Count::default()
+        house.io.count() == Count::alone(0, 0)
     })
     .await;
     assert_eq!(house.diary.of(&id), ["connect", "slow"]);
@@ -283,7 +283,7 @@ async fn a_lost_connection_ends_its_sockets_in_all_namespaces() {
     })
     .await;
     assert_eq!(house.diary.of(&aside), callbacks);
-    assert_eq!(side.count(), Count::default());
+    assert_eq!(side.count(), Count::alone(0, 0));
     house.saw(&main, &callbacks).await;
 }
 
@@ -344,7 +344,7 @@ async fn however_many_ends_come_at_once_a_socket_leaves_once_and_takes_nobody_al
         });
     }
     chains.join_all().await;
-    eventually("all are gone", || house.io.count() == Count::default()).await;
+    eventually("all are gone", || house.io.count() == Count::alone(0, 0)).await;
     house.shut().await;
     assert_eq!(house.diary.ids().len(), 8 * 61);
 }

@@ -90,17 +90,11 @@ async fn who_is_refused_is_told_why_and_may_try_again() {
     client.send(r#"40{"token":1}"#).await;
     let refusal = r#"44{"message":"the token is a text","data":{"found":1}}"#;
     client.expect(refusal).await;
-    assert_eq!(server.io.count(), Count::default());
+    assert_eq!(server.io.count(), Count::alone(0, 0));
     assert!(notes.is_empty());
     client.join_nsp("/", r#"{"token":"t"}"#).await;
     notes.expect(&["connect"]).await;
-    assert_eq!(
-        server.io.count(),
-        Count {
-            sockets: 1,
-            users: 1
-        }
-    );
+    assert_eq!(server.io.count(), Count::alone(1, 1));
 }
 
 #[tokio::test]
@@ -142,31 +136,11 @@ async fn two_tabs_of_one_user_are_two_sockets_and_one_user() {
         client.join_nsp("/", auth).await;
         tabs.push(client);
     }
-    assert_eq!(
-        server.io.count(),
-        Count {
-            sockets: 3,
-            users: 2
-        }
-    );
+    assert_eq!(server.io.count(), Count::alone(3, 2));
     drop(tabs.remove(0));
-    fanfare_testkit::eventually("a tab is gone", || {
-        server.io.count()
-            == Count {
-                sockets: 2,
-                users: 2,
-            }
-    })
-    .await;
+    fanfare_testkit::eventually("a tab is gone", || server.io.count() == Count::alone(2, 2)).await;
     drop(tabs.remove(0));
-    fanfare_testkit::eventually("a user is gone", || {
-        server.io.count()
-            == Count {
-                sockets: 1,
-                users: 1,
-            }
-    })
-    .await;
+    fanfare_testkit::eventually("a user is gone", || server.io.count() == Count::alone(1, 1)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -256,7 +230,7 @@ async fn check_nobody(server: &Server, gate: &Semaphore, mut notes: Notes) {
         "hook ends",
     ];
     assert_eq!(heard, expected);
-    assert_eq!(server.io.count(), Count::default());
+    assert_eq!(server.io.count(), Count::alone(0, 0));
     assert!(server.io.sockets().is_empty());
 }
 

@@ -74,12 +74,12 @@ async fn every_form_is_announced_to_its_own_namespace_over_each_transport() {
     while heard.len() < 3 {
         heard.extend(polling.receive().await.split('\u{1e}').map(str::to_owned));
     }
-    assert_eq!(heard[1], r#"42/room,["count",{"sockets":1,"users":1}]"#);
+    assert_eq!(
+        heard[1],
+        r#"42/room,["count",{"sockets":1,"users":1,"nodes":1,"as_of":null,"complete":true,"at_least":1,"at_most":1,"uncounted_nodes":0}]"#
+    );
     assert_eq!(heard[2], r#"42/room,["text","1 here"]"#);
-    let one = Count {
-        sockets: 1,
-        users: 1,
-    };
+    let one = Count::alone(1, 1);
     assert_eq!(notes.next().await, format!("/room {one:?}"));
     server.io.emit("mark", 1);
     outside.expect(r#"42["mark",1]"#).await;

@@ -78,7 +78,7 @@ async fn each_end_on_websocket_has_the_references_reason() {
             }
         };
         check_left(&mut notes, reason).await;
-        assert_eq!(server.io.count(), Count::default(), "{end:?}");
+        assert_eq!(server.io.count(), Count::alone(0, 0), "{end:?}");
         drop(client);
         server.is_deserted().await;
     }
@@ -335,7 +335,7 @@ async fn watched(config: Config) -> (Server, Notes) {
         async {}
     });
     server.io.on_disconnect(move |io, socket, reason| {
-        assert_eq!(io.count(), Count::default());
+        assert_eq!(io.count(), Count::alone(0, 0));
         assert_eq!(io.to("room").count(), 0);
         assert!(!socket.is_connected() && socket.rooms().is_empty());
         assert_eq!(io.emit("gone", 1).receivers(), 0);

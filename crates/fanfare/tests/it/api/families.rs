@@ -87,10 +87,7 @@ async fn a_family_is_spoken_to_as_one() {
     );
     ann.join_nsp("/game-1", "").await;
     ben.join_nsp("/game-2", "").await;
-    let both = Count {
-        sockets: 2,
-        users: 2,
-    };
+    let both = Count::alone(2, 2);
     assert_eq!(games.count(), both);
     assert_eq!(games.sockets().len(), 2);
     assert_eq!(games.emit("news", 1).receivers(), 2);
@@ -116,7 +113,7 @@ async fn a_family_is_spoken_to_as_one() {
     assert_eq!(missing.len(), 2);
     ann.expect(r#"42/game-1,1["ready?",null]"#).await;
     ann.expect("41/game-1,").await;
-    assert_eq!(games.count(), Count::default());
+    assert_eq!(games.count(), Count::alone(0, 0));
 }
 
 #[tokio::test]
@@ -188,7 +185,7 @@ async fn who_is_being_decided_on_is_in_no_namespace() {
         assert_eq!(client.closed().await, Vec::<String>::new(), "{early}");
         gate.add_permits(1);
         server.is_deserted().await;
-        assert_eq!(server.io.of("/x").count(), Count::default());
+        assert_eq!(server.io.of("/x").count(), Count::alone(0, 0));
     }
 }
 

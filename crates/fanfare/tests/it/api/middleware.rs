@@ -143,7 +143,7 @@ async fn middlewares_are_asked_about_newcomers_in_order_before_admission() {
     client
         .expect(r#"44{"message":"second refuses","data":{"code":7}}"#)
         .await;
-    assert_eq!(server.io.count(), Count::default());
+    assert_eq!(server.io.count(), Count::alone(0, 0));
     client.join_nsp("/", r#"{"n":3}"#).await;
     notes.expect(&["first", "first", "second"]).await;
     let third = ["first", "second", "admit", "connect Some(\"ada\")"];
@@ -155,10 +155,7 @@ async fn middlewares_alone_let_newcomers_in_anonymously() {
     let server = Server::start().await;
     server.io.use_connect(|_| async { Ok(()) });
     let _clients = [server.client().await, server.client().await];
-    let two = Count {
-        sockets: 2,
-        users: 2,
-    };
+    let two = Count::alone(2, 2);
     assert_eq!(server.io.count(), two);
 }
 
@@ -203,7 +200,7 @@ async fn who_leaves_between_two_middlewares_is_never_counted() {
     server.is_deserted().await;
     gate.add_permits(1);
     notes.expect(&["asked again"]).await;
-    assert_eq!(server.io.count(), Count::default());
+    assert_eq!(server.io.count(), Count::alone(0, 0));
 }
 
 #[tokio::test]

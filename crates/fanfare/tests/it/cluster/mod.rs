@@ -1,5 +1,6 @@
 //! Several servers with an adapter between them that is a queue in memory: what any cluster is held to.
 
+mod counts;
 mod emits;
 mod questions;
 

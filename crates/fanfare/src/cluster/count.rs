@@ -1,0 +1,240 @@
+//! How many are in the whole cluster: this node's own count, and what its adapter says of the others.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::SystemTime,
+};
+
+use tokio::sync::Notify;
+
+use super::Adapter;
+use crate::{
+    book::{Count, Present},
+    namespace::Namespace,
+};
+
+/// A namespace whose sockets are counted over the whole cluster, as its [`Adapter`] sees it: what this node has, and
+/// where the adapter says what the others have. Keeping one keeps no namespace.
+#[derive(Clone)]
+pub struct Counted {
+    nsp: Arc<str>,
+    namespace: Weak<Namespace>,
+}
+
+/// What this node has of a namespace.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Held {
+    /// Connected sockets.
+    pub sockets: u64,
+    /// Those of them without a user key.
+    pub anonymous: u64,
+    /// Distinct users: user keys, and sockets without one.
+    pub users: u64,
+}
+
+/// What all other nodes have of a namespace, as far as this one knows.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Elsewhere {
+    /// Connected sockets.
+    pub sockets: u64,
+    /// Distinct users who have no socket on this node.
+    pub users: u64,
+    /// How many nodes are counted, this one too.
+    pub nodes: u64,
+    /// When that was so.
+    pub as_of: Option<SystemTime>,
+    /// Whether it is all there is.
+    pub complete: bool,
+    /// Of the sockets, those that may be gone.
+    pub doubtful: u64,
+    /// Whether there may be more sockets than that.
+    pub may_be_more: bool,
+    /// Servers of the cluster that do not say how many they have.
+    pub uncounted_nodes: u64,
+}
+
+/// What is shown as the count while nobody knows what the other nodes have.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum WhenUnreachable {
+    /// The last number that was known.
+    #[default]
+    Freeze,
+    /// The number of this node alone.
+    Local,
+    /// Nothing: the count is not announced until it is known again. [`Io::count`](crate::Io::count) gives what was
+    /// known last.
+    Hide,
+}
+
+/// What a namespace knows of the other nodes.
+#[derive(Debug)]
+pub(crate) struct Census {
+    told: Mutex<Told>,
+    /// Told when this node's count changes.
+    changed: Arc<Notify>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Told {
+    /// Nothing yet.
+    Nothing,
+    Elsewhere(Elsewhere),
+    Last(Count),
+    Alone,
+    Hidden(Count),
+}
+
+impl Counted {
+    pub(super) fn new(namespace: &Arc<Namespace>) -> Self {
+        Self {
+            nsp: namespace.nsp.as_str().into(),
+            namespace: Arc::downgrade(namespace),
+        }
+    }
+
+    /// The namespace's name.
+    pub fn nsp(&self) -> &str {
+        &self.nsp
+    }
+
+    /// What this node has; `None` once the namespace has ended.
+    pub fn held(&self) -> Option<Held> {
+        Some(self.namespace.upgrade()?.book().held())
+    }
+
+    /// The user keys of those who have at least one socket here.
+    pub fn users(&self) -> Vec<Box<str>> {
+        let namespace = self.namespace.upgrade();
+        namespace.map_or_else(Vec::new, |namespace| namespace.book().user_keys())
+    }
+
+    /// The user keys whose first socket came, or whose last one left, since this was last called, and whether they are
+    /// here now.
+    pub fn take_touched(&self) -> BTreeMap<Box<str>, bool> {
+        let namespace = self.namespace.upgrade();
+        namespace.map_or_else(BTreeMap::new, |namespace| namespace.book().take_touched())
+    }
+
+    /// Says what the other nodes have: the count follows, and is announced.
+    pub fn tell(&self, elsewhere: Elsewhere) {
+        self.set(|_| Told::Elsewhere(elsewhere));
+    }
+
+    /// Nobody knows what the other nodes have, until [`tell`](Self::tell).
+    pub fn lose(&self, shown: WhenUnreachable) {
+        self.set(|now| match shown {
+            WhenUnreachable::Freeze => Told::Last(now),
+            WhenUnreachable::Local => Told::Alone,
+            WhenUnreachable::Hide => Told::Hidden(now),
+        });
+    }
+
+    fn set(&self, told: impl FnOnce(Count) -> Told) {
+        if let Some(namespace) = self.namespace.upgrade() {
+            namespace.change_census(told);
+        }
+    }
+}
+
+impl fmt::Debug for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Counted")
+            .field("nsp", &self.nsp)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Census {
+    /// From now on `namespace` is counted over the cluster.
+    pub(crate) fn begin(namespace: &Arc<Namespace>, adapter: &dyn Adapter, changed: &Arc<Notify>) {
+        if namespace.begin_census(|| Self::new(changed)) {
+            adapter.count(Counted::new(namespace));
+        }
+    }
+
+    pub(super) fn new(changed: &Arc<Notify>) -> Self {
+        Self {
+            told: Mutex::new(Told::Nothing),
+            changed: changed.clone(),
+        }
+    }
+
+    /// This node's count has changed.
+    pub(crate) fn changed(&self) {
+        self.changed.notify_one();
+    }
+
+    /// The count of the cluster, with what this node has now.
+    pub(crate) fn count(&self, here: Present) -> Count {
+        match *self.told() {
+            Told::Nothing | Told::Alone => Count {
+                complete: false,
+                at_most: None,
+                ..Count::alone(here.sockets, here.users)
+            },
+            Told::Last(count) | Told::Hidden(count) => count,
+            Told::Elsewhere(there) => there.with(here),
+        }
+    }
+
+    /// Whether the count is not to be shown now.
+    pub(crate) fn is_hidden(&self) -> bool {
+        matches!(*self.told(), Told::Hidden(_))
+    }
+
+    fn told(&self) -> std::sync::MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Elsewhere {
+    fn with(self, here: Present) -> Count {
+        let sockets = here.sockets + self.sockets;
+        Count {
+            sockets,
+            users: (here.users + self.users).min(sockets),
+            nodes: self.nodes.max(1),
+            as_of: self.as_of,
+            complete: self.complete,
+            at_least: sockets - self.doubtful.min(self.sockets),
+            at_most: (!self.may_be_more).then_some(sockets),
+            uncounted_nodes: self.uncounted_nodes,
+        }
+    }
+}
+
+impl Namespace {
+    /// Whether what is told makes another count.
+    fn change_census(&self, told: impl FnOnce(Count) -> Told) {
+        let Some(census) = self.census() else { return };
+        let mut order = self.order();
+        let before = self.count();
+        let was_hidden = census.is_hidden();
+        let new = told(Count {
+            complete: false,
+            at_least: self.book().count().sockets,
+            at_most: None,
+            ..before
+        });
+        // What was lost once is not lost again.
+        match (&mut *census.told(), new) {
+            (Told::Last(_), Told::Last(_)) | (Told::Hidden(_), Told::Hidden(_)) => return,
+            (told, new) => *told = new,
+        }
+        let after = self.count();
+        let says_the_same = Count {
+            as_of: None,
+            ..before
+        } == Count {
+            as_of: None,
+            ..after
+        };
+        if !says_the_same || was_hidden {
+            order.version += 1;
+            drop(order);
+            self.announcements.changed.notify_one();
+        }
+    }
+}

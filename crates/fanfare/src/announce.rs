@@ -133,8 +133,12 @@ impl Namespace {
             tokio::spawn(run(server, Arc::downgrade(self), changed));
         }
         self.announcements.changed.notify_one();
-        if let Some(watch) = self.room_watch() {
+        if let Some(watch) = self.user_watch() {
+            self.count_everywhere(&socket.session().server);
             watch.start(&socket.session().server, self);
+        }
+        if let Some(watch) = self.room_watch() {
+            watch.untold.start(&socket.session().server, self);
         }
     }
 

@@ -114,16 +114,20 @@ impl Book {
         }
     }
 
-    pub(crate) fn join(&self, user: Option<&str>) {
+    /// Whether that is its user's first socket.
+    pub(crate) fn join(&self, user: Option<&str>) -> bool {
         let is_new = user.is_none_or(|user| self.users().join(user));
         self.count
             .fetch_add(ONE_SOCKET + u64::from(is_new), Ordering::AcqRel);
+        is_new
     }
 
-    pub(crate) fn leave(&self, user: Option<&str>) {
+    /// Whether that was its user's last socket.
+    pub(crate) fn leave(&self, user: Option<&str>) -> bool {
         let is_last = user.is_none_or(|user| self.users().leave(user));
         self.count
             .fetch_sub(ONE_SOCKET + u64::from(is_last), Ordering::AcqRel);
+        is_last
     }
 
     pub(crate) fn held(&self) -> Held {

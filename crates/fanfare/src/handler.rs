@@ -10,6 +10,7 @@ use crate::{
     reason::DisconnectReason,
     rooms::OnRoom,
     socket::Socket,
+    users::OnUser,
 };
 
 /// What can be registered for an event: a function of the socket; then, if it takes any, the
@@ -126,6 +127,8 @@ pub(crate) struct Handlers {
     pub(crate) any_outgoing: Vec<OnAny>,
     /// Told of what happens to rooms.
     pub(crate) rooms: Vec<OnRoom>,
+    /// Told of who comes and who leaves.
+    pub(crate) users: Vec<OnUser>,
 }
 
 impl Handlers {

@@ -68,6 +68,8 @@ mod shutdown;
 mod socket;
 mod socket_id;
 mod transport;
+mod untold;
+mod users;
 
 pub use fanfare_proto::{Limits as ProtoLimits, engineio::Transport};
 
@@ -99,6 +101,7 @@ pub use crate::{
     rooms::RoomEvent,
     socket::Socket,
     socket_id::{NoSocketId, SocketId},
+    users::UserEvent,
 };
 
 /// What serving returns.

@@ -31,6 +31,8 @@ use crate::{
     shard::{Shard, ShardTurn, Wake},
     socket::Socket,
     socket_id::SocketId,
+    untold::Untold,
+    users::{UserEvent, UserNews},
 };
 
 /// One namespace of a server.
@@ -55,6 +57,8 @@ pub(crate) struct Namespace {
     pub(crate) rounds: Rounds,
     /// Set where somebody listens to what happens to rooms.
     room_watch: OnceLock<RoomWatch>,
+    /// Set where somebody listens to who comes and who leaves.
+    user_watch: OnceLock<Untold<UserNews>>,
     ack_ids: AtomicU64,
 }
 
@@ -118,6 +122,9 @@ impl Namespace {
         if child.with_handlers(|handlers| !handlers.rooms.is_empty()) {
             child.room_watch = RoomWatch::default().into();
         }
+        if child.with_handlers(|handlers| !handlers.users.is_empty()) {
+            child.user_watch = Untold::default().into();
+        }
         let child = Arc::new(child);
         if let Some(mut siblings) = parent.lock_children() {
             siblings.insert(number, Arc::downgrade(&child));
@@ -139,6 +146,7 @@ impl Namespace {
             recovery,
             rounds: Rounds::default(),
             room_watch: OnceLock::new(),
+            user_watch: OnceLock::new(),
             ack_ids: AtomicU64::new(0),
         }
     }
@@ -250,9 +258,27 @@ impl Namespace {
             let watch = self.room_watch.get_or_init(RoomWatch::default);
             watch.begin(self.number, &turns);
             if shards.len() == server.shards().len() {
-                watch.start(server, self);
+                watch.untold.start(server, self);
                 return;
             }
+        }
+    }
+
+    pub(crate) fn user_watch(&self) -> Option<&Untold<UserNews>> {
+        self.user_watch.get()
+    }
+
+    /// Has it told from here on who comes and who leaves.
+    pub(crate) fn watch_users(self: &Arc<Self>, server: &Arc<Server>) {
+        self.user_watch
+            .get_or_init(Untold::default)
+            .start(server, self);
+    }
+
+    /// A user has come or left: on all nodes, as who counts them all says, or on this one if it is alone.
+    pub(crate) fn tell_user(&self, user: &str, event: UserEvent) {
+        if let Some(watch) = self.user_watch() {
+            watch.push((user.into(), event));
         }
     }
 
@@ -291,12 +317,22 @@ impl Namespace {
             }
             turn.push_private(session.slot, first, Keep::Event)
         };
-        self.book.join(socket.user());
+        let is_first = self.book.join(socket.user());
+        self.tell_own_user(socket, is_first, UserEvent::Came);
         order.version += 1;
         order.newcomer = order.version;
         drop(order);
         self.tell_census();
         wake
+    }
+
+    fn tell_own_user(&self, socket: &Socket, is_edge: bool, event: UserEvent) {
+        if let Some(user) = socket.user()
+            && is_edge
+            && self.census.get().is_none()
+        {
+            self.tell_user(user, event);
+        }
     }
 
     /// Takes `socket` out, at one point of the order. Returns the rooms that it was in.
@@ -309,7 +345,8 @@ impl Namespace {
                 socket.id(),
                 self.room_watch(),
             );
-            self.book.leave(socket.user());
+            let is_last = self.book.leave(socket.user());
+            self.tell_own_user(socket, is_last, UserEvent::Left);
             order.version += 1;
             if let Some(settings) = &self.recovery
                 && let Some(pid) = socket.pid()
@@ -503,6 +540,9 @@ impl Drop for Namespace {
     fn drop(&mut self) {
         self.announcements.changed.notify_one();
         if let Some(watch) = self.room_watch() {
+            watch.untold.end();
+        }
+        if let Some(watch) = self.user_watch() {
             watch.end();
         }
         if let Kin::Child { parent, home } = &self.kin {

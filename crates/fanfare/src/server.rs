@@ -197,6 +197,9 @@ impl Drop for Server {
         for namespace in self.namespaces.all() {
             namespace.announcements.changed.notify_one();
             if let Some(watch) = namespace.room_watch() {
+                watch.untold.end();
+            }
+            if let Some(watch) = namespace.user_watch() {
                 watch.end();
             }
         }

@@ -13,6 +13,7 @@ use super::Adapter;
 use crate::{
     book::{Count, Present},
     namespace::Namespace,
+    users::UserEvent,
 };
 
 /// A namespace whose sockets are counted over the whole cluster, as its [`Adapter`] sees it: what this node has, and
@@ -129,6 +130,13 @@ impl Counted {
             WhenUnreachable::Local => Told::Alone,
             WhenUnreachable::Hide => Told::Hidden(now),
         });
+    }
+
+    /// A user has come to the cluster, or left it.
+    pub fn tell_user(&self, user: &str, event: UserEvent) {
+        if let Some(namespace) = self.namespace.upgrade() {
+            namespace.tell_user(user, event);
+        }
     }
 
     fn set(&self, told: impl FnOnce(Count) -> Told) {

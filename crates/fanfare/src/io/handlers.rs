@@ -10,6 +10,7 @@ use crate::{
     reason::DisconnectReason,
     rooms::RoomEvent,
     socket::Socket,
+    users::UserEvent,
 };
 
 impl Io {
@@ -300,6 +301,20 @@ impl Io {
         self.namespace
             .change_handlers(|handlers| handlers.rooms.push(Arc::new(listener)));
         self.namespace.watch_rooms(&self.server);
+    }
+
+    /// Calls `listener` when a user comes with a first socket, and when the last one has gone: two tabs are one user. A
+    /// user is known by the user key that admission gives; sockets without one are nobody here.
+    ///
+    /// In a cluster it is the first and the last socket on all nodes, and each node's listener is told, soon after it has
+    /// happened. It must not block. What happens while this node does not hear the others is not told.
+    pub fn on_user(&self, listener: impl Fn(Self, &str, UserEvent) + Send + Sync + 'static) {
+        self.namespace
+            .change_handlers(|handlers| handlers.users.push(Arc::new(listener)));
+        if self.namespace.children().is_none() {
+            self.namespace.count_everywhere(&self.server);
+        }
+        self.namespace.watch_users(&self.server);
     }
 
     /// Handles an event that another node emits by [`server_side_emit`](Self::server_side_emit). What `handler`

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fanfare::Count;
+use fanfare::{Admission, Count};
 use fanfare_testkit::{Client, eventually};
 
 use crate::{notes::notes, server::Server};
@@ -96,6 +96,40 @@ async fn an_announcement_that_comes_later_reaches_those_who_are_there() {
     drop(gone);
     client.expect(r#"42["users",1]"#).await;
     eventually("it is so", || server.io.count().sockets == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_comes_with_the_first_tab_and_leaves_with_the_last() {
+    let server = Server::start().await;
+    server.io.admit(|handshake| async move {
+        Ok(match handshake.auth_json() {
+            "" | "{}" => Admission::anonymous(),
+            name => Admission::user(name),
+        })
+    });
+    let (pen, mut notes) = notes();
+    server
+        .io
+        .on_user(|_, _, _| panic!("a listener's own business"));
+    server
+        .io
+        .on_user(move |io, user, event| pen.note(format!("{} {user} {event:?}", io.nsp())));
+    let mut tabs = Vec::new();
+    for auth in [r#"{"n":"ada"}"#, r#"{"n":"ada"}"#, "", r#"{"n":"bob"}"#] {
+        let mut client = Client::open(server.address).await;
+        client.join_nsp("/", auth).await;
+        tabs.push(client);
+    }
+    notes
+        .expect(&[r#"/ {"n":"ada"} Came"#, r#"/ {"n":"bob"} Came"#])
+        .await;
+    drop(tabs.remove(0));
+    eventually("a tab is gone", || server.io.count().sockets == 3).await;
+    drop(tabs.remove(0));
+    notes.expect(&[r#"/ {"n":"ada"} Left"#]).await;
+    drop(tabs);
+    notes.expect(&[r#"/ {"n":"bob"} Left"#]).await;
+    assert!(notes.is_empty());
 }
 
 fn number(text: &str) -> u64 {

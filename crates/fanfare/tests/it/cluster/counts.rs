@@ -7,7 +7,7 @@ use std::{
 
 use fanfare::{
     Adapter, Admission, BoxFuture, Config, Counted, Elsewhere, Held, Message, Node, Reply,
-    WhenUnreachable,
+    UserEvent, WhenUnreachable,
 };
 use fanfare_testkit::{eventually, within};
 
@@ -234,10 +234,19 @@ async fn users_who_come_and_go_are_told_of_once() {
     let twice = server.client().await;
     assert_eq!(counted.users(), ["ada".into()]);
     assert_eq!(counted.take_touched(), [("ada".into(), true)].into());
+    let (pen, mut notes) = notes();
+    server
+        .io
+        .on_user(move |io, user, event| pen.note(format!("{} {user} {event:?}", io.nsp())));
+    counted.tell_user("bob", UserEvent::Came);
+    notes.expect(&["/ bob Came"]).await;
     drop(twice);
     eventually("one is left", || server.io.count_here().sockets == 1).await;
     assert!(counted.take_touched().is_empty());
     drop(ada);
     eventually("none is left", || server.io.count_here().sockets == 0).await;
     assert_eq!(counted.take_touched(), [("ada".into(), false)].into());
+    // Only who hears of all nodes knows that it was her last.
+    counted.tell_user("ada", UserEvent::Left);
+    notes.expect(&["/ ada Left"]).await;
 }

@@ -332,6 +332,44 @@ fn what_is_no_json_is_not_written() {
     }
 }
 
+#[test]
+fn any_value_is_read_and_written_alone() {
+    let check = |hex: &str, json: &str, attachments: usize| {
+        let read = msgpack::decode_value(&bytes(hex), &Limits::default());
+        let (text, data) = read.unwrap_or_else(|wrong| panic!("{hex}: {wrong}"));
+        assert_eq!((&*text, data.len()), (json, attachments), "{hex}");
+        let mut out = Vec::new();
+        msgpack::encode_value(&mut out, &text, &data).unwrap();
+        assert_eq!(
+            msgpack::decode_value(&out.into(), &Limits::default()).unwrap(),
+            (text, data)
+        );
+    };
+    check("07", "7", 0);
+    check("93c0c2a161", r#"[null,false,"a"]"#, 0);
+    check("81a161c40107", r#"{"a":{"_placeholder":true,"num":0}}"#, 1);
+    // Timestamps of all three lengths.
+    check("d6ff00000001", r#""1970-01-01T00:00:01.000Z""#, 0);
+    check("d7ff7735940000000001", r#""1970-01-01T00:00:01.500Z""#, 0);
+    check(
+        "c70cff1dcd6500ffffffffffffffff",
+        r#""1969-12-31T23:59:59.500Z""#,
+        0,
+    );
+    check("c70cff000000007fffffffffffffff", "null", 0);
+    for wrong in [
+        "",
+        "0707",
+        "91",
+        "d40000",
+        "d6fe00000001",
+        "c70bff0000000000000000000000",
+    ] {
+        let read = msgpack::decode_value(&bytes(wrong), &Limits::default());
+        assert!(read.is_err(), "{wrong}: {read:?}");
+    }
+}
+
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -377,5 +415,6 @@ proptest! {
     fn no_bytes_make_it_panic(message in proptest::collection::vec(any::<u8>(), 0..300)) {
         drop(msgpack::decode(&message.clone().into(), &Limits::default()));
         drop(msgpack::decode(&event_of(&message), &Limits::default()));
+        drop(msgpack::decode_value(&message.into(), &Limits::default()));
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rmp::Marker;
 use time::OffsetDateTime;
 
-use super::{EXT_TYPE, MAX_DEPTH};
+use super::{ENVELOPE_DEPTH, EXT_TYPE, MAX_DEPTH, TIMESTAMP_TYPE};
 use crate::{
     Limits,
     socketio::{AckId, Assembled, Nsp, Packet, Violation, codec::decode_event, json},
@@ -76,6 +76,22 @@ pub fn decode(message: &Bytes, limits: &Limits) -> Result<Assembled, Violation> 
         packet,
         attachments,
     })
+}
+
+/// Reads one value of any kind: its JSON text, and the attachments that its placeholders stand for. As in
+/// [`decode`], but a value as deep as a client may send may be wrapped in eight more.
+///
+/// # Errors
+///
+/// The [`Violation`] that keeps it from being one.
+pub fn decode_value(message: &Bytes, limits: &Limits) -> Result<(String, Vec<Bytes>), Violation> {
+    let mut transcoder = Transcoder::new(message, limits);
+    transcoder.max_depth += ENVELOPE_DEPTH;
+    let json = transcoder.transcode(0..message.len())?;
+    match json {
+        Some(json) if transcoder.reader.at == message.len() => Ok((json, transcoder.attachments)),
+        Some(_) | None => Err(Violation::InvalidMessagePack),
+    }
 }
 
 /// Where in the message the packet's fields are. Of repeated ones the last counts, as in JavaScript.
@@ -209,14 +225,28 @@ impl<'a> Reader<'a> {
                 [EXT_TYPE, 0] => Token::Undefined,
                 _ => return Err(Violation::InvalidMessagePack),
             },
-            Marker::FixExt8 => {
-                self.ext_type()?;
-                Token::Date(i64::from_be_bytes(self.take_array()?))
-            }
+            Marker::FixExt4 => match self.take_array()? {
+                [TIMESTAMP_TYPE] => {
+                    Token::Date(i64::from(u32::from_be_bytes(self.take_array()?)) * 1_000)
+                }
+                [_] => return Err(Violation::InvalidMessagePack),
+            },
+            Marker::FixExt8 => match self.take_array()? {
+                [EXT_TYPE] => Token::Date(i64::from_be_bytes(self.take_array()?)),
+                [TIMESTAMP_TYPE] => {
+                    let both = u64::from_be_bytes(self.take_array()?);
+                    let seconds = i64::try_from(both & 0x3_ffff_ffff).unwrap_or_default();
+                    Token::Date(millis(
+                        seconds,
+                        u32::try_from(both >> 34).unwrap_or_default(),
+                    ))
+                }
+                [_] => return Err(Violation::InvalidMessagePack),
+            },
             Marker::Ext8 => self.len::<1>().and_then(|n| self.ext(n))?,
             Marker::Ext16 => self.len::<2>().and_then(|n| self.ext(n))?,
             Marker::Ext32 => self.len::<4>().and_then(|n| self.ext(n))?,
-            Marker::FixExt2 | Marker::FixExt4 | Marker::FixExt16 | Marker::Reserved => {
+            Marker::FixExt2 | Marker::FixExt16 | Marker::Reserved => {
                 return Err(Violation::InvalidMessagePack);
             }
         })
@@ -283,16 +313,24 @@ impl<'a> Reader<'a> {
     }
 
     fn ext(&mut self, n: usize) -> Result<Token<'a>, Violation> {
-        self.ext_type()?;
-        self.binary(n)
-    }
-
-    fn ext_type(&mut self) -> Result<(), Violation> {
-        match self.take_array()? {
-            [EXT_TYPE] => Ok(()),
-            [_] => Err(Violation::InvalidMessagePack),
+        match (self.take_array()?, n) {
+            ([EXT_TYPE], n) => self.binary(n),
+            ([TIMESTAMP_TYPE], 12) => {
+                let nanos = u32::from_be_bytes(self.take_array()?);
+                Ok(Token::Date(millis(
+                    i64::from_be_bytes(self.take_array()?),
+                    nanos,
+                )))
+            }
+            ([_], _) => Err(Violation::InvalidMessagePack),
         }
     }
+}
+
+/// What is too far away for a date stays so.
+fn millis(seconds: i64, nanos: u32) -> i64 {
+    let whole = seconds.saturating_mul(1_000);
+    whole.saturating_add(i64::from(nanos / 1_000_000))
 }
 
 fn signed<'a>(n: i64) -> Token<'a> {
@@ -306,6 +344,7 @@ struct Transcoder<'a> {
     json: String,
     attachments: Vec<Bytes>,
     max_attachments: usize,
+    max_depth: usize,
 }
 
 impl<'a> Transcoder<'a> {
@@ -320,6 +359,7 @@ impl<'a> Transcoder<'a> {
             attachments: Vec::new(),
             // Small values are many in little space: their text has to be in proportion to it.
             max_attachments: limits.max_attachments + message.len() / 64,
+            max_depth: MAX_DEPTH,
         }
     }
 
@@ -344,7 +384,7 @@ impl<'a> Transcoder<'a> {
             Token::String(text) => self.push(text),
             Token::Date(ms) => self.push(&iso_8601(ms)),
             Token::Binary(range) => self.attachment(range)?,
-            Token::Array(_) | Token::Map(_) if depth == MAX_DEPTH => {
+            Token::Array(_) | Token::Map(_) if depth == self.max_depth => {
                 return Err(Violation::InvalidMessagePack);
             }
             Token::Array(n) => self.array(n, depth + 1)?,

@@ -79,6 +79,21 @@ pub fn encode(out: &mut Vec<u8>, what: &Packet) -> serde_json::Result<()> {
     }
 }
 
+/// Appends one value of any kind. The placeholders in `json` become the attachments.
+///
+/// # Errors
+///
+/// If `json` is no JSON value, or holds halves of surrogate pairs.
+pub fn encode_value(
+    out: &mut Vec<u8>,
+    json: &str,
+    attachments: &[Bytes],
+) -> serde_json::Result<()> {
+    let mut json = serde_json::Deserializer::from_str(json);
+    Value { out, attachments }.deserialize(&mut json)?;
+    json.end()
+}
+
 /// The data comes last, so that what it ends with, the packet ends with.
 fn packet(
     out: &mut Vec<u8>,
@@ -100,9 +115,7 @@ fn packet(
     }
     if let Some(data) = data {
         written(write_str(out, "data"));
-        let mut json = serde_json::Deserializer::from_str(data);
-        Value { out, attachments }.deserialize(&mut json)?;
-        json.end()?;
+        encode_value(out, data, attachments)?;
     }
     Ok(())
 }

@@ -9,11 +9,17 @@
 mod decode;
 mod encode;
 
-pub use decode::decode;
-pub use encode::{encode, encode_ack, encode_event};
+pub use decode::{decode, decode_value};
+pub use encode::{encode, encode_ack, encode_event, encode_value};
 
 /// How deep values may nest, as in JSON here.
 const MAX_DEPTH: usize = 127;
 
+/// How much deeper what wraps a client's value may be.
+const ENVELOPE_DEPTH: usize = 8;
+
 /// The type of the extensions that the official parser writes.
 const EXT_TYPE: u8 = 0;
+
+/// The type of MessagePack's own timestamps, which servers write: -1.
+const TIMESTAMP_TYPE: u8 = 0xff;

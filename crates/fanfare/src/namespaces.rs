@@ -10,8 +10,8 @@ use std::{
 use fanfare_proto::socketio::Nsp;
 
 use crate::{
-    admission::Handshake, clock, config::EmptyNamespaces, handler::BoxFuture, io::Io,
-    namespace::Namespace, recovery::Recovery, server::Server,
+    admission::Handshake, clock, cluster::Adapter, config::EmptyNamespaces, handler::BoxFuture,
+    io::Io, namespace::Namespace, recovery::Recovery, server::Server,
 };
 
 /// All namespaces of a server.
@@ -23,6 +23,8 @@ pub(crate) struct Namespaces {
     /// Those that nobody is in, but somebody may come back to.
     lingering: Mutex<Vec<(Instant, Arc<Namespace>)>>,
     recovery: Option<Recovery>,
+    /// Told which namespaces there are.
+    adapter: Option<Arc<dyn Adapter>>,
 }
 
 type Listener = Arc<dyn Fn(Io) + Send + Sync>;
@@ -72,7 +74,7 @@ impl Family {
 }
 
 impl Namespaces {
-    pub(crate) fn new(recovery: Option<Recovery>) -> Self {
+    pub(crate) fn new(recovery: Option<Recovery>, adapter: Option<Arc<dyn Adapter>>) -> Self {
         Self {
             by_name: RwLock::default(),
             families: RwLock::default(),
@@ -80,6 +82,7 @@ impl Namespaces {
             numbers: Mutex::default(),
             lingering: Mutex::default(),
             recovery,
+            adapter,
         }
     }
 
@@ -129,6 +132,9 @@ impl Namespaces {
             .unwrap_or_else(PoisonError::into_inner);
         // The reference's name for it. Nobody joins it, whatever a client asks for.
         let nsp = Nsp::parse(&format!("/_{}", families.len())).unwrap_or_default();
+        if let Some(adapter) = &self.adapter {
+            adapter.add_namespace(nsp.as_str());
+        }
         let parent = Arc::new(Namespace::new_parent(nsp, self.recovery.clone()));
         families.push(Arc::new(Family {
             parent: parent.clone(),
@@ -171,6 +177,9 @@ impl Namespaces {
             by_name.remove(&namespace.nsp);
         }
         drop(by_name);
+        if let Some(adapter) = &self.adapter {
+            adapter.remove_namespace(namespace.nsp.as_str());
+        }
         self.numbers().free.push(namespace.number);
     }
 
@@ -265,6 +274,9 @@ impl Server {
                 Namespace::new_child(nsp.clone(), number, parent, namespaces, latest_key)
             }
         };
+        if let Some(adapter) = &namespaces.adapter {
+            adapter.add_namespace(nsp.as_str());
+        }
         by_name.insert(nsp.clone(), hold(namespace.clone()));
         (namespace, true)
     }

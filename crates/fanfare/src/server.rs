@@ -60,7 +60,10 @@ impl Server {
                 SocketId::new(random()).as_str().into(),
                 config.adapter.clone(),
             ),
-            namespaces: Arc::new(Namespaces::new(config.recovery.clone())),
+            namespaces: Arc::new(Namespaces::new(
+                config.recovery.clone(),
+                config.adapter.clone(),
+            )),
             config: Arc::new(config),
             latest_keys: Mutex::default(),
             joining: Mutex::default(),

@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use super::{Adapter, Answer, AskId, Message, Question, Reply};
+use crate::handler::BoxFuture;
 
 /// A server's end of its cluster.
 pub(crate) struct Asker {
@@ -25,12 +26,13 @@ pub(crate) struct Asker {
     pub(crate) count_changed: Arc<Notify>,
 }
 
-type Waiting = Arc<Mutex<HashMap<u64, mpsc::UnboundedSender<Answer>>>>;
+type Waiting = Arc<Mutex<HashMap<Arc<str>, mpsc::UnboundedSender<Answer>>>>;
 
 /// A question that waits. Dropping it closes it.
 pub(crate) struct Asking {
     adapter: Arc<dyn Adapter>,
-    number: u64,
+    nsp: String,
+    request: Arc<str>,
     waiting: Waiting,
     answers: mpsc::UnboundedReceiver<Answer>,
 }
@@ -50,30 +52,41 @@ impl Asker {
         &self.node
     }
 
+    /// What has to be waited for before anybody joins a namespace.
+    pub(crate) fn listening(&self, nsp: &str) -> Option<BoxFuture<()>> {
+        self.adapter.as_ref()?.listening(nsp)
+    }
+
     /// Asks all other nodes; `None` if the server is alone.
     pub(crate) fn ask(&self, nsp: &str, question: Question) -> Option<Asking> {
         let adapter = self.adapter.clone()?;
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let request: Arc<str> = number.to_string().into();
         let (to, answers) = mpsc::unbounded_channel();
-        lock(&self.waiting).insert(number, to);
+        lock(&self.waiting).insert(request.clone(), to);
         let id = AskId {
             node: self.node.clone(),
-            number,
+            request: request.clone(),
         };
         let nsp = nsp.to_owned();
-        adapter.publish(Message::Ask { nsp, id, question });
+        adapter.publish(Message::Ask {
+            nsp: nsp.clone(),
+            id,
+            question,
+        });
         Some(Asking {
             adapter,
-            number,
+            nsp,
+            request,
             waiting: self.waiting.clone(),
             answers,
         })
     }
 
     /// Another node has replied.
-    pub(crate) fn hear(&self, Reply { to, answer }: Reply) {
+    pub(crate) fn hear(&self, Reply { to, answer, .. }: Reply) {
         if to.node == self.node
-            && let Some(waiting) = lock(&self.waiting).get(&to.number)
+            && let Some(waiting) = lock(&self.waiting).get(&to.request)
         {
             // Whoever waits may be about to give up.
             let _ = waiting.send(answer);
@@ -88,7 +101,7 @@ impl Asking {
     ///
     /// Why nobody knows.
     pub(crate) async fn others(&self, until: Instant) -> Result<usize, String> {
-        timeout_at(until, self.adapter.others())
+        timeout_at(until, self.adapter.others(&self.nsp))
             .await
             .unwrap_or_else(|_| Err("nobody said in time how many nodes there are".to_owned()))
     }
@@ -101,12 +114,12 @@ impl Asking {
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        lock(&self.waiting).remove(&self.number);
+        lock(&self.waiting).remove(&self.request);
     }
 }
 
 fn lock(
-    waiting: &Mutex<HashMap<u64, mpsc::UnboundedSender<Answer>>>,
-) -> MutexGuard<'_, HashMap<u64, mpsc::UnboundedSender<Answer>>> {
+    waiting: &Mutex<HashMap<Arc<str>, mpsc::UnboundedSender<Answer>>>,
+) -> MutexGuard<'_, HashMap<Arc<str>, mpsc::UnboundedSender<Answer>>> {
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }

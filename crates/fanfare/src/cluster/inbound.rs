@@ -67,11 +67,12 @@ fn answer(server: &Arc<Server>, nsp: &str, id: AskId, question: Question) {
     let Some(adapter) = server.cluster.adapter.clone() else {
         return;
     };
-    let reply = move |answer| {
-        let to = id.clone();
-        adapter.reply(Reply { to, answer });
-    };
     let io = seen_from(server, nsp);
+    let nsp = nsp.to_owned();
+    let reply = move |answer| {
+        let (nsp, to) = (nsp.clone(), id.clone());
+        adapter.reply(Reply { nsp, to, answer });
+    };
     match question {
         Question::Sockets(of) => {
             let sockets = io.map(|io| io.sockets_of(&of.into())).unwrap_or_default();

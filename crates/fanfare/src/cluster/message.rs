@@ -100,6 +100,8 @@ pub enum Question {
 /// What a node answers to a question.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
+    /// The name of the namespace in which it was asked.
+    pub nsp: String,
     /// The question.
     pub to: AskId,
     /// The answer.
@@ -127,8 +129,8 @@ pub enum Answer {
 pub struct AskId {
     /// The node that asks: its [`Node::id`](crate::Node::id).
     pub node: Arc<str>,
-    /// The node's number for it.
-    pub number: u64,
+    /// The node's name for it.
+    pub request: Arc<str>,
 }
 
 /// Sockets of a namespace, chosen by rooms. A socket's id names a room of its own.

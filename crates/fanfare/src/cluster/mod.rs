@@ -38,6 +38,28 @@ pub trait Adapter: fmt::Debug + Send + Sync + 'static {
     /// in the runtime in which the server was made.
     fn start(&self, node: Node);
 
+    /// The server has a namespace or a family of this name from now on: what other nodes say in it is to reach
+    /// this one. Comes once more for each that is made while another of the name is not yet removed.
+    ///
+    /// Called under locks of the server: it must not block, nor call the server back.
+    fn add_namespace(&self, nsp: &str) {
+        _ = nsp;
+    }
+
+    /// A namespace of this name has ended.
+    ///
+    /// Called under locks of the server: it must not block, nor call the server back.
+    fn remove_namespace(&self, nsp: &str) {
+        _ = nsp;
+    }
+
+    /// Waits until what other nodes say in a namespace reaches this one, or that can't be hoped for. Nobody is let
+    /// into the namespace before. `None` if there is nothing to wait for.
+    fn listening(&self, nsp: &str) -> Option<BoxFuture<()>> {
+        _ = nsp;
+        None
+    }
+
     /// Sends a message to all other nodes, behind all that it was given before.
     ///
     /// Called under the lock that orders a namespace's broadcasts: it must not block, nor call the server back.
@@ -46,12 +68,12 @@ pub trait Adapter: fmt::Debug + Send + Sync + 'static {
     /// Sends a reply to the node that asked, [`AskId::node`].
     fn reply(&self, reply: Reply);
 
-    /// How many other nodes there are, whose replies are waited for.
+    /// How many other nodes have a namespace, whose replies are waited for.
     ///
     /// # Errors
     ///
     /// Says why nobody knows, such as a broker that is away.
-    fn others(&self) -> BoxFuture<Result<usize, String>>;
+    fn others(&self, nsp: &str) -> BoxFuture<Result<usize, String>>;
 
     /// From now on the server wants to know how many are in a namespace of all nodes. Called once for each namespace,
     /// from anywhere: it must not block, nor call the server back.

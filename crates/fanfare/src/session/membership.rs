@@ -45,6 +45,22 @@ impl Session {
         auth: Option<Arc<str>>,
         place: Place,
     ) {
+        let Some(listening) = self.server.cluster.listening(namespace.nsp.as_str()) else {
+            return self.admit_now(namespace, auth, place);
+        };
+        let session = self.clone();
+        inbox::run(place, async move {
+            listening.await;
+            session.admit_now(namespace, auth, Place::Here);
+        });
+    }
+
+    fn admit_now(
+        self: &Arc<Self>,
+        namespace: Arc<Namespace>,
+        auth: Option<Arc<str>>,
+        place: Place,
+    ) {
         let Some(deciders) = namespace.with_handlers(Deciders::of) else {
             return self.join(&namespace, Ok(Admission::anonymous()), auth, place);
         };

@@ -53,7 +53,7 @@ impl Adapter for Teller {
 
     fn reply(&self, _: Reply) {}
 
-    fn others(&self) -> BoxFuture<Result<usize, String>> {
+    fn others(&self, _: &str) -> BoxFuture<Result<usize, String>> {
         Box::pin(async { Ok(0) })
     }
 

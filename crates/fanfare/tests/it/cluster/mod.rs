@@ -3,6 +3,7 @@
 mod counts;
 mod emits;
 mod questions;
+mod told;
 
 use std::sync::{
     Arc, Mutex, OnceLock, PoisonError,
@@ -120,7 +121,7 @@ impl Adapter for Wire {
         }
     }
 
-    fn others(&self) -> BoxFuture<Result<usize, String>> {
+    fn others(&self, _: &str) -> BoxFuture<Result<usize, String>> {
         let nodes = self.hub.nodes.lock();
         let others = nodes.unwrap_or_else(PoisonError::into_inner).len() - 1;
         let answer = match self.hub.is_unreachable.load(Ordering::Relaxed) {

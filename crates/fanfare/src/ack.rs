@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    iter,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -92,10 +93,10 @@ pub enum BroadcastAckError<T> {
     /// Not everyone answered.
     #[error("{} of {} sockets gave no answer", missing.len(), missing.len() + answers.len())]
     Missing {
-        /// The answers that came, in their order.
-        answers: Vec<(SocketId, T)>,
-        /// Who gave none, and why.
-        missing: Vec<(SocketId, AckError)>,
+        /// The answers that came, in their order; of whom, if the node says it.
+        answers: Vec<(Option<SocketId>, T)>,
+        /// Who gave none, if the node says it, and why.
+        missing: Vec<(Option<SocketId>, AckError)>,
         /// How many other nodes of the cluster did not say whom they have asked; 1 if nobody knows.
         silent_nodes: usize,
     },
@@ -128,11 +129,16 @@ pub(crate) fn read_all<T: FromArgs>(
         given,
         left,
         silent,
+        silent_unnamed,
         silent_nodes,
     }: Answers,
-) -> Result<Vec<(SocketId, T)>, BroadcastAckError<T>> {
-    let left = left.into_iter().map(|id| (id, AckError::Disconnected));
-    let silent = silent.into_iter().map(|id| (id, AckError::Timeout));
+) -> Result<Vec<(Option<SocketId>, T)>, BroadcastAckError<T>> {
+    let left = left
+        .into_iter()
+        .map(|id| (Some(id), AckError::Disconnected));
+    let silent = silent.into_iter().map(Some);
+    let silent = silent.chain(iter::repeat_n(None, silent_unnamed));
+    let silent = silent.map(|id| (id, AckError::Timeout));
     let mut missing: Vec<_> = left.chain(silent).collect();
     let mut answers = Vec::with_capacity(given.len());
     for (id, args) in given {

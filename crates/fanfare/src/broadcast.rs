@@ -152,8 +152,8 @@ impl Broadcast {
     }
 
     /// Sends an event, and waits for everyone's answer: each receiver's id and answer, in the order
-    /// in which they came. The event is sent at once, not when the result is first awaited; nobody
-    /// to ask is an answer at once.
+    /// in which they came. The id is missing where a node of another maker does not say it. The event is sent at
+    /// once, not when the result is first awaited; nobody to ask is an answer at once.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -182,7 +182,8 @@ impl Broadcast {
         event: &str,
         args: A,
         patience: Duration,
-    ) -> impl Future<Output = Result<Vec<(SocketId, T)>, BroadcastAckError<T>>> + use<T, A> {
+    ) -> impl Future<Output = Result<Vec<(Option<SocketId>, T)>, BroadcastAckError<T>>> + use<T, A>
+    {
         let until = clock::after(patience);
         let asking = self
             .io

@@ -1,6 +1,6 @@
 //! Operations: what a selection of sockets is sent, asked, and made to do, here and on the other nodes.
 
-use std::{iter, sync::Arc, time::Duration};
+use std::{collections::HashSet, iter, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -14,6 +14,7 @@ use crate::{
     frame,
     inbox::Sent,
     io::Io,
+    members::Members,
     namespace::Namespace,
     ranges::Keep,
     recovery::Trailer,
@@ -289,6 +290,22 @@ impl Io {
             }
         }
         sockets
+    }
+
+    /// This node's rooms, with those of its sockets' ids.
+    pub(crate) fn room_names(&self) -> Vec<String> {
+        let sockets = self.sockets_of(&Select::default()).into_iter();
+        let mut names: HashSet<Arc<str>> =
+            sockets.map(|socket| socket.id().as_str().into()).collect();
+        for namespace in self.members() {
+            for shard in self.server().shards() {
+                let turn = shard.lock();
+                let rooms = turn.members(namespace.number);
+                let rooms = rooms.into_iter().flat_map(Members::room_sizes);
+                names.extend(rooms.map(|(room, _)| room.clone()));
+            }
+        }
+        names.iter().map(|name| String::from(&**name)).collect()
     }
 
     pub(crate) fn disconnect_of(&self, select: &Select, closes: bool) {

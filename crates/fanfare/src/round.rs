@@ -53,9 +53,11 @@ pub(crate) enum Hearer {
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     /// In the order in which they came.
-    pub(crate) given: Vec<(SocketId, RawArgs)>,
+    pub(crate) given: Vec<(Option<SocketId>, RawArgs)>,
     pub(crate) left: Vec<SocketId>,
     pub(crate) silent: Vec<SocketId>,
+    /// How many more did not answer, whose nodes name nobody.
+    pub(crate) silent_unnamed: usize,
     /// Other nodes that did not say whom they asked.
     pub(crate) silent_nodes: usize,
 }
@@ -65,7 +67,12 @@ impl Answers {
         self.given.extend(other.given);
         self.left.extend(other.left);
         self.silent.extend(other.silent);
+        self.silent_unnamed += other.silent_unnamed;
         self.silent_nodes += other.silent_nodes;
+    }
+
+    pub(crate) fn is_nobody_silent(&self) -> bool {
+        self.silent.is_empty() && self.silent_unnamed == 0 && self.silent_nodes == 0
     }
 }
 
@@ -152,10 +159,10 @@ impl Hearer {
     /// `socket` has answered, or has left.
     fn hear(&mut self, socket: SocketId, answer: Option<RawArgs>) {
         match (self, answer) {
-            (Self::Here(answers, _), Some(args)) => answers.given.push((socket, args)),
+            (Self::Here(answers, _), Some(args)) => answers.given.push((Some(socket), args)),
             (Self::Here(answers, _), None) => answers.left.push(socket),
             // Whoever passes answers on ends when time is up.
-            (Self::Node(to), Some(args)) => drop(to.send(Answer::Acked(socket, args))),
+            (Self::Node(to), Some(args)) => drop(to.send(Answer::Acked(Some(socket), args))),
             (Self::Node(to), None) => drop(to.send(Answer::Left(socket))),
         }
     }

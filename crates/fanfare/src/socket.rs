@@ -119,6 +119,8 @@ impl Socket {
             user: self.user().map(str::to_owned),
             shared: self.0.shared.as_deref().map(read).unwrap_or_default(),
             address: handshake.remote_addr().map(|address| address.to_string()),
+            issued: handshake.issued(),
+            is_secure: handshake.is_secure(),
             url: handshake.url().to_owned(),
             headers: handshake.headers().map(owned).collect(),
             auth: read(handshake.auth_json()),

@@ -74,6 +74,10 @@ fn answer(server: &Arc<Server>, nsp: &str, id: AskId, question: Question) {
         adapter.reply(Reply { nsp, to, answer });
     };
     match question {
+        Question::Rooms => {
+            let rooms = io.map(|io| io.room_names()).unwrap_or_default();
+            reply(Answer::Rooms(rooms));
+        }
         Question::Sockets(of) => {
             let sockets = io.map(|io| io.sockets_of(&of.into())).unwrap_or_default();
             let states = sockets.iter().map(|socket| socket.state()).collect();
@@ -117,14 +121,16 @@ async fn pass_on(
 ) {
     let waiting = rounds.iter().flat_map(OpenRound::waiting_ids);
     let mut asked: HashSet<SocketId> = waiting.map(|(_, id)| id).collect();
+    let mut heard = Vec::new();
     // Who is not waited for any more has been heard by now.
     while let Ok(answer) = hears.try_recv() {
-        if let Answer::Acked(id, _) | Answer::Left(id) = &answer {
-            asked.remove(id);
+        if let Answer::Acked(Some(id), _) | Answer::Left(id) = &answer {
+            asked.insert(*id);
         }
-        reply(answer);
+        heard.push(answer);
     }
     reply(Answer::Asked(asked.into_iter().collect()));
+    heard.into_iter().for_each(&reply);
     while let Ok(Some(answer)) = timeout_at(until, hears.recv()).await {
         reply(answer);
     }

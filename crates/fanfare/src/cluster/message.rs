@@ -1,6 +1,9 @@
 //! What nodes tell each other: plain data, which an adapter puts into whatever form its wire has.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use crate::{args::RawArgs, broadcast::Select, socket_id::SocketId};
 
@@ -74,8 +77,11 @@ pub enum Message {
 pub enum Question {
     /// Which sockets these are. Answered by [`Answer::Sockets`].
     Sockets(Targets),
+    /// Which rooms there are. Answered by [`Answer::Rooms`].
+    Rooms,
     /// An event whose receivers are to answer. Answered by [`Answer::Asked`], then by [`Answer::Acked`] or
-    /// [`Answer::Left`] of each socket that it names.
+    /// [`Answer::Left`] of each socket that it names; or by [`Answer::AskedUnnamed`], then by so many
+    /// [`Answer::Acked`] at most.
     Emit {
         /// Whom it is for.
         to: Targets,
@@ -114,10 +120,14 @@ pub struct Reply {
 pub enum Answer {
     /// The node's sockets that were asked for.
     Sockets(Vec<SocketState>),
+    /// The node's rooms, with those of its sockets' ids.
+    Rooms(Vec<String>),
     /// The node's sockets that have been sent the event.
     Asked(Vec<SocketId>),
-    /// One of them has answered.
-    Acked(SocketId, RawArgs),
+    /// How many of the node's sockets have been sent the event. Nodes of other makers name none.
+    AskedUnnamed(usize),
+    /// One of them has answered; `None` if the node names none.
+    Acked(Option<SocketId>, RawArgs),
     /// One of them has left, and will not answer.
     Left(SocketId),
     /// What the node's handler has answered; `None` if it has none.
@@ -184,6 +194,10 @@ pub struct SocketState {
     pub shared: serde_json::Value,
     /// Where its first request came from.
     pub address: Option<String>,
+    /// When that request came.
+    pub issued: SystemTime,
+    /// Whether it came over TLS, as far as the server knows.
+    pub is_secure: bool,
     /// The path and query of that request.
     pub url: String,
     /// The headers of that request, names in lower case.

@@ -46,15 +46,23 @@ async fn remote_answers(mut asking: Asking, until: Instant) -> Answers {
         tracing::warn!(error, "nobody knows which nodes have been asked");
         usize::MAX
     });
-    let (mut asked, mut waiting) = (0, HashSet::<SocketId>::new());
-    while asked < others || !waiting.is_empty() {
+    let (mut asked, mut waiting, mut unnamed) = (0, HashSet::<SocketId>::new(), 0_usize);
+    let mut acked_unnamed = 0;
+    while asked < others || !waiting.is_empty() || acked_unnamed < unnamed {
         match asking.next(until).await {
             Some(Answer::Asked(ids)) => {
                 asked += 1;
                 waiting.extend(ids);
             }
+            Some(Answer::AskedUnnamed(n)) => {
+                asked += 1;
+                unnamed = unnamed.saturating_add(n);
+            }
             Some(Answer::Acked(id, args)) => {
-                waiting.remove(&id);
+                match &id {
+                    Some(id) => drop(waiting.remove(id)),
+                    None => acked_unnamed += 1,
+                }
                 all.given.push((id, args));
             }
             Some(Answer::Left(id)) => {
@@ -62,11 +70,12 @@ async fn remote_answers(mut asking: Asking, until: Instant) -> Answers {
                 all.left.push(id);
             }
             // Another question's answer, by a node that does not keep to the form.
-            Some(Answer::Sockets(_) | Answer::ServerSide(_)) => {}
+            Some(Answer::Sockets(_) | Answer::Rooms(_) | Answer::ServerSide(_)) => {}
             None => break,
         }
     }
     all.silent = waiting.into_iter().collect();
+    all.silent_unnamed = unnamed.saturating_sub(acked_unnamed);
     all.silent_nodes = match others {
         usize::MAX => 1,
         others => others.saturating_sub(asked),
@@ -94,9 +103,12 @@ impl Io {
         async move {
             let read = |answer| match answer {
                 Answer::Sockets(states) => Some(states),
-                Answer::Asked(_) | Answer::Acked(..) | Answer::Left(_) | Answer::ServerSide(_) => {
-                    None
-                }
+                Answer::Rooms(_)
+                | Answer::Asked(_)
+                | Answer::AskedUnnamed(_)
+                | Answer::Acked(..)
+                | Answer::Left(_)
+                | Answer::ServerSide(_) => None,
             };
             let (there, missing) = one_of_each(asking, until, read).await?;
             let there = there.into_iter().flatten();
@@ -140,7 +152,12 @@ impl Io {
         async move {
             let read = |answer| match answer {
                 Answer::ServerSide(args) => Some(args),
-                Answer::Asked(_) | Answer::Acked(..) | Answer::Left(_) | Answer::Sockets(_) => None,
+                Answer::Sockets(_)
+                | Answer::Rooms(_)
+                | Answer::Asked(_)
+                | Answer::AskedUnnamed(_)
+                | Answer::Acked(..)
+                | Answer::Left(_) => None,
             };
             let (replies, mut missing) = one_of_each(asking?, until, read).await?;
             let mut answers = Vec::with_capacity(replies.len());

@@ -76,10 +76,10 @@ impl RemoteSocket {
         async move {
             let answers = asking.map_err(BroadcastAckError::into_ack_error)?;
             let mut answers = answers.answers(until).await;
-            match (answers.given.pop(), answers.silent.is_empty()) {
-                (Some((_, args)), _) => Ok(args.read()?),
-                (None, true) if answers.silent_nodes == 0 => Err(AckError::Disconnected),
-                (None, _) => Err(AckError::Timeout),
+            match answers.given.pop() {
+                Some((_, args)) => Ok(args.read()?),
+                None if answers.is_nobody_silent() => Err(AckError::Disconnected),
+                None => Err(AckError::Timeout),
             }
         }
     }

@@ -190,7 +190,8 @@ impl Io {
         event: &str,
         args: A,
         patience: Duration,
-    ) -> impl Future<Output = Result<Vec<(SocketId, T)>, BroadcastAckError<T>>> + use<T, A> {
+    ) -> impl Future<Output = Result<Vec<(Option<SocketId>, T)>, BroadcastAckError<T>>> + use<T, A>
+    {
         Broadcast::new(self.clone(), None).emit_with_ack(event, args, patience)
     }
 

@@ -4,6 +4,7 @@ mod counts;
 mod emits;
 mod questions;
 mod told;
+mod unnamed;
 
 use std::sync::{
     Arc, Mutex, OnceLock, PoisonError,

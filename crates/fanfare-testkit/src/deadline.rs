@@ -43,4 +43,4 @@ pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) -> impl Future<Ou
 }
 
 /// Between two looks.
-const GLANCE: Duration = Duration::from_millis(1);
+pub(crate) const GLANCE: Duration = Duration::from_millis(1);

@@ -7,6 +7,8 @@
 //! | [`WebSocket`] | RFC 6455 and whatever is put into its messages |
 //! | [`Client`] | Socket.IO over a [`WebSocket`], as wire text; answers pings |
 //!
+//! [`Redis`] is a redis-server of a test's own.
+//!
 //! They do what the test says and nothing else, so that a test can break every rule. Each wait has
 //! a deadline, [`DEADLINE`], and panics with what it was for: a test that hangs says where.
 #![forbid(unsafe_code)]
@@ -18,6 +20,7 @@ mod http;
 mod polling;
 mod punctual;
 mod random;
+mod redis;
 mod tcp;
 mod websocket;
 
@@ -27,5 +30,6 @@ pub use http::{Http, Request, Response};
 pub use polling::Polling;
 pub use punctual::punctual;
 pub use random::Random;
+pub use redis::Redis;
 pub use tcp::{connect, connect_with_buffer, reset};
 pub use websocket::{Heard, WebSocket, upgrade_request};

@@ -1,0 +1,99 @@
+//! Channels: what they are called, and what comes on which.
+
+use std::sync::Arc;
+
+use fanfare::Targets;
+
+/// The names of a cluster's channels.
+#[derive(Clone, Debug)]
+pub(crate) struct Channels {
+    prefix: Arc<str>,
+}
+
+/// What a channel carries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Source {
+    Broadcasts,
+    Requests,
+    Responses,
+}
+
+/// Where responses go to nodes of other makers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Responses {
+    /// To the channel that all listen to.
+    Shared,
+    /// To the asker's own, which adapters before 8.2 do not listen to.
+    Specific,
+}
+
+impl Channels {
+    pub(crate) fn new(prefix: &str) -> Self {
+        let prefix = prefix.into();
+        Self { prefix }
+    }
+
+    /// Where events go that are for these sockets.
+    pub(crate) fn broadcast(&self, nsp: &str, to: &Targets) -> String {
+        let Self { prefix } = self;
+        match &to.rooms[..] {
+            [room] => format!("{prefix}#{nsp}#{room}#"),
+            _ => format!("{prefix}#{nsp}#"),
+        }
+    }
+
+    /// A pattern for all of a namespace's broadcasts.
+    pub(crate) fn broadcasts(&self, nsp: &str) -> String {
+        let mut pattern = String::new();
+        for letter in format!("{}#{nsp}#", self.prefix).chars() {
+            if matches!(letter, '*' | '?' | '[' | ']' | '^' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(letter);
+        }
+        pattern.push('*');
+        pattern
+    }
+
+    pub(crate) fn requests(&self, nsp: &str) -> String {
+        format!("{}-request#{nsp}#", self.prefix)
+    }
+
+    pub(crate) fn responses(&self, nsp: &str) -> String {
+        format!("{}-response#{nsp}#", self.prefix)
+    }
+
+    /// Where a node is answered alone.
+    pub(crate) fn responses_to(&self, nsp: &str, uid: &str) -> String {
+        format!("{}-response#{nsp}#{uid}#", self.prefix)
+    }
+
+    /// Where a node speaks to itself. No pattern of a namespace matches it.
+    pub(crate) fn canary(&self, uid: &str) -> String {
+        format!("{}-canary#{uid}#", self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_room_has_a_channel_and_all_else_the_namespaces() {
+        let channels = Channels::new("socket.io");
+        let to = |rooms: &[&str]| Targets {
+            rooms: rooms.iter().map(|&room| room.to_owned()).collect(),
+            except: vec!["x".to_owned()],
+        };
+        assert_eq!(channels.broadcast("/", &to(&[])), "socket.io#/#");
+        assert_eq!(channels.broadcast("/a", &to(&["r"])), "socket.io#/a#r#");
+        assert_eq!(channels.broadcast("/a", &to(&["r", "s"])), "socket.io#/a#");
+    }
+
+    #[test]
+    fn a_namespace_called_like_a_pattern_is_none() {
+        let channels = Channels::new("p");
+        assert_eq!(channels.broadcasts("/a"), "p#/a#*");
+        assert_eq!(channels.broadcasts(r"/*[a]?\"), r"p#/\*\[a\]\?\\#*");
+    }
+}

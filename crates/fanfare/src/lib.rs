@@ -25,7 +25,7 @@
 //! * [`Config`] has every setting, [`Limits`] every bound.
 //! * [`Io::layer`] mounts the server in any tower stack, such as an `axum::Router`.
 //! * [`Io::of_matching`] makes namespaces when clients ask for them.
-//! * [`Adapter`] connects the server with other nodes of a cluster; none for a broker comes with this version.
+//! * [`Adapter`] connects the server with other nodes of a cluster; the crate `fanfare-redis` has one for Redis.
 #![forbid(unsafe_code)]
 
 mod ack;

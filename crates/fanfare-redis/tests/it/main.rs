@@ -1,0 +1,6 @@
+//! Nodes of fanfare over a real redis-server.
+
+mod emits;
+mod node;
+mod outages;
+mod questions;

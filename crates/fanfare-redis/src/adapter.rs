@@ -7,12 +7,13 @@ use std::{
     time::Duration,
 };
 
-use fanfare::{Adapter, BoxFuture, Message, Node, Reply};
+use fanfare::{Adapter, BoxFuture, Counted, Message, Node, Reply, WhenUnreachable};
 use redis::{Client, from_redis_value};
 use tokio::{task::JoinHandle, time::timeout};
 use tracing::{debug, warn};
 
 use crate::{
+    count::{Census, Names, Settings},
     lane::{Lane, Parcel},
     link::{Ear, Group, GroupId, Link, Name, State},
     metrics::Metrics,
@@ -30,6 +31,7 @@ pub struct RedisAdapter {
     requests_timeout: Duration,
     max_backlog_bytes: usize,
     responses: Responses,
+    counting: Settings,
     running: OnceLock<Running>,
 }
 
@@ -41,6 +43,8 @@ struct Running {
     lane: Arc<Lane>,
     sent: Arc<Sent>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// The count, and its task.
+    census: Mutex<Option<(Census, JoinHandle<()>)>>,
     namespaces: Mutex<HashMap<String, Joined>>,
 }
 
@@ -68,6 +72,7 @@ impl RedisAdapter {
             requests_timeout: Duration::from_secs(5),
             max_backlog_bytes: 16 << 20,
             responses: Responses::Shared,
+            counting: Settings::default(),
             running: OnceLock::new(),
         })
     }
@@ -106,6 +111,27 @@ impl RedisAdapter {
             responses: Responses::Specific,
             ..self
         }
+    }
+
+    /// For how long a node may be silent until the others take it out of the count; 3 s, which is right where Redis is
+    /// near. The same for all nodes. A node whose lease ends although it is there is missing for a tick.
+    #[must_use]
+    pub fn with_count_lease(self, lease: Duration) -> Self {
+        let counting = Settings {
+            lease,
+            ..self.counting
+        };
+        Self { counting, ..self }
+    }
+
+    /// What is shown as the count while Redis is out of reach.
+    #[must_use]
+    pub fn count_when_unreachable(self, shown: WhenUnreachable) -> Self {
+        let counting = Settings {
+            when_unreachable: shown,
+            ..self.counting
+        };
+        Self { counting, ..self }
     }
 
     /// Whether what other nodes say does not arrive just now: Redis is out of reach, or what it sends does not
@@ -147,6 +173,12 @@ impl Adapter for RedisAdapter {
         let sent = Arc::<Sent>::default();
         let publishing = publisher::run(lane.clone(), wire.clone(), link.clone(), sent.clone());
         tasks.push(tokio::spawn(publishing));
+        let names = Names {
+            keys: wire.channels.count_keys(),
+            channel: wire.channels.count(),
+            requests: wire.channels.all_requests(),
+        };
+        let (census, counting) = Census::new(node.clone(), link.clone(), names, self.counting);
         let running = Running {
             node,
             wire,
@@ -154,6 +186,7 @@ impl Adapter for RedisAdapter {
             lane,
             sent,
             tasks: Mutex::new(tasks),
+            census: Mutex::new(Some((census, tokio::spawn(counting)))),
             namespaces: Mutex::default(),
         };
         if self.running.set(running).is_err() {
@@ -240,15 +273,32 @@ impl Adapter for RedisAdapter {
         })
     }
 
+    fn count(&self, counted: Counted) {
+        if let Some(running) = self.running.get()
+            && let Some((census, _)) = &*running.census()
+        {
+            census.add(counted);
+        }
+    }
+
     fn close(&self) -> BoxFuture<()> {
         let Some(running) = self.running.get() else {
             return Box::pin(async {});
         };
         let (lane, link) = (running.lane.clone(), running.link.clone());
         let tasks = std::mem::take(&mut *running.tasks());
+        let census = running.census().take();
         Box::pin(async move {
+            if let Some((census, task)) = census {
+                census.end();
+                if timeout(FLUSH_PATIENCE, task).await.is_err() {
+                    debug!("the count was not left in time");
+                }
+            }
             lane.close();
-            link.stop_hearing();
+            if timeout(FLUSH_PATIENCE, link.stop_hearing()).await.is_err() {
+                debug!("the cluster was not left in time");
+            }
             if timeout(FLUSH_PATIENCE, lane.flushed()).await.is_err() {
                 warn!(
                     bytes = lane.bytes(),
@@ -271,6 +321,9 @@ impl Drop for Running {
         for task in self.tasks().drain(..) {
             task.abort();
         }
+        if let Some((_, task)) = self.census().take() {
+            task.abort();
+        }
     }
 }
 
@@ -283,6 +336,10 @@ impl Running {
 
     fn tasks(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn census(&self) -> MutexGuard<'_, Option<(Census, JoinHandle<()>)>> {
+        self.census.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All that a namespace listens to.

@@ -28,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 mod adapter;
+mod count;
 mod lane;
 mod link;
 mod metrics;

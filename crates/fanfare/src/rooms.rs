@@ -10,7 +10,7 @@ use crate::{
     namespace::Namespace,
     shard::ShardTurn,
     socket_id::SocketId,
-    untold::{Tell, Untold},
+    untold::{Listener, Tell, Untold},
 };
 
 /// What happens to a room on this node; see [`Io::on_room`].
@@ -83,11 +83,11 @@ impl Tell for RoomNews {
         Some(&namespace.room_watch()?.untold)
     }
 
-    fn listeners(io: &Io) -> Vec<Box<dyn Fn(Io, &Self) + Send>> {
+    fn listeners(io: &Io) -> Vec<Listener<Self>> {
         let listeners = io
             .namespace()
             .with_handlers(|handlers| handlers.rooms.clone());
-        let tell = |listener: OnRoom| -> Box<dyn Fn(Io, &Self) + Send> {
+        let tell = |listener: OnRoom| -> Listener<Self> {
             Box::new(move |io, (room, event)| listener(io, room, *event))
         };
         listeners.into_iter().map(tell).collect()

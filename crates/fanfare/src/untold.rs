@@ -20,13 +20,16 @@ pub(crate) struct Untold<T> {
     is_running: AtomicBool,
 }
 
+/// Is told of one thing.
+pub(crate) type Listener<T> = Box<dyn Fn(Io, &T) + Send>;
+
 /// What is told, where it is kept, and who is told it.
 pub(crate) trait Tell: Sized + Send + 'static {
     /// The namespace's queue; `None` if it keeps none.
     fn untold(namespace: &Namespace) -> Option<&Untold<Self>>;
 
     /// Who listens.
-    fn listeners(io: &Io) -> Vec<Box<dyn Fn(Io, &Self) + Send>>;
+    fn listeners(io: &Io) -> Vec<Listener<Self>>;
 }
 
 impl<T> Default for Untold<T> {

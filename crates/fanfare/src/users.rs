@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     io::Io,
     namespace::Namespace,
-    untold::{Tell, Untold},
+    untold::{Listener, Tell, Untold},
 };
 
 /// What a user does; see [`Io::on_user`].
@@ -27,11 +27,11 @@ impl Tell for UserNews {
         namespace.user_watch()
     }
 
-    fn listeners(io: &Io) -> Vec<Box<dyn Fn(Io, &Self) + Send>> {
+    fn listeners(io: &Io) -> Vec<Listener<Self>> {
         let listeners = io
             .namespace()
             .with_handlers(|handlers| handlers.users.clone());
-        let tell = |listener: OnUser| -> Box<dyn Fn(Io, &Self) + Send> {
+        let tell = |listener: OnUser| -> Listener<Self> {
             Box::new(move |io, (user, event)| listener(io, user, *event))
         };
         listeners.into_iter().map(tell).collect()

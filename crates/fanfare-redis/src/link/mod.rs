@@ -19,10 +19,6 @@ mod commands;
 mod hearing;
 mod state;
 mod subscriptions;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the count will listen to its own channel")
-)]
 mod tap;
 
 use std::{
@@ -124,10 +120,18 @@ impl Link {
         (link, tasks)
     }
 
-    /// Unsubscribes from all but the canary: other nodes do not count on this one any more.
-    pub(crate) fn stop_hearing(&self) {
+    /// Unsubscribes from all but the canary: once that is done, other nodes do not count on this one any more.
+    pub(crate) async fn stop_hearing(&self) {
         self.0.lock().remove_all_but(GroupId::CANARY);
         self.0.resubscribe.notify_one();
+        let mut confirmed = self.0.confirmed.subscribe();
+        let mut state = self.state();
+        while self.0.lock().hears_too_much() && *state.borrow_and_update() != State::Down {
+            tokio::select! {
+                _ = confirmed.changed() => {}
+                _ = state.changed() => {}
+            }
+        }
     }
 
     /// Ends the connections. What waits for Redis gets no answer.
@@ -140,7 +144,6 @@ impl Link {
     /// # Errors
     ///
     /// [`LinkError`]; it may have run unless Redis has refused.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the count will run scripts"))]
     pub(crate) async fn run(
         &self,
         script: &Script,

@@ -160,14 +160,21 @@ impl Subscriptions {
         change
     }
 
-    /// The connection has been changed so. Returns whether anything is heard that was not.
+    /// Whether the connection still hears what nobody wants to hear any more.
+    pub(super) fn hears_too_much(&self) -> bool {
+        self.confirmed
+            .keys()
+            .any(|id| !self.groups.contains_key(id))
+    }
+
+    /// The connection has been changed so. Returns whether that is a change.
     pub(super) fn confirm(&mut self, change: Change) -> bool {
+        let is_change = !change.gone.is_empty() || !change.new.is_empty();
         for id in change.gone {
             self.confirmed.remove(&id);
         }
-        let is_more = !change.new.is_empty();
         self.confirmed.extend(change.new);
-        is_more
+        is_change
     }
 
     /// The connection has ended.

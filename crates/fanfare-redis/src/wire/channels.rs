@@ -59,6 +59,11 @@ impl Channels {
         format!("{}-request#{nsp}#", self.prefix)
     }
 
+    /// What the channels of requests begin with, before `#namespace#`.
+    pub(crate) fn all_requests(&self) -> String {
+        format!("{}-request", self.prefix)
+    }
+
     pub(crate) fn responses(&self, nsp: &str) -> String {
         format!("{}-response#{nsp}#", self.prefix)
     }
@@ -66,6 +71,16 @@ impl Channels {
     /// Where a node is answered alone.
     pub(crate) fn responses_to(&self, nsp: &str, uid: &str) -> String {
         format!("{}-response#{nsp}#{uid}#", self.prefix)
+    }
+
+    /// Where totals of the count are told.
+    pub(crate) fn count(&self) -> String {
+        format!("{}-count", self.prefix)
+    }
+
+    /// What the keys of the count begin with: one hash tag, so that a Redis Cluster keeps them in one place.
+    pub(crate) fn count_keys(&self) -> String {
+        format!("{{{}-count}}", self.prefix)
     }
 
     /// Where a node speaks to itself. No pattern of a namespace matches it.

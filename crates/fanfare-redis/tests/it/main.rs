@@ -1,5 +1,6 @@
 //! Nodes of fanfare over a real redis-server.
 
+mod counts;
 mod emits;
 mod node;
 mod outages;

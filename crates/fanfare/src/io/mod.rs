@@ -404,7 +404,7 @@ impl fmt::Debug for Io {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Io")
             .field("nsp", &self.nsp())
-            .field("count", &self.count())
+            .field("count", &self.count_here())
             .finish_non_exhaustive()
     }
 }

@@ -1,0 +1,318 @@
+-- One report of one node. Everything the cluster's count consists of changes here, in one step, by the broker's clock.
+-- What goes in and out is described where it is read and written: report.rs.
+--
+-- KEYS[1]  the prefix of all that is kept; put it in braces, and a Redis Cluster keeps it in one place:
+--   :nodes     hash    node -> epoch seq, of the newest report
+--   :lease     zset    node -> when it is taken out
+--   :late      zset    node -> when it may be gone
+--   :last      string  when a report was last taken
+--   :row:NODE  hash    key -> sockets anonymous
+--   :sum       hash    key -> sockets anonymous rows since: the sum of all rows
+--   :u:LIFE    set     key and user, of a node's life
+--   :un:KEY    hash    user -> in how many lives
+--   :syncing   set     nodes of which not all users are here yet
+--   :reap      set     ended lives of which not all users are out yet
+--   :top       string  the newest version
+--   :ver       zset    key -> version
+--   :pub       hash    key -> when it was last published
+--   :dirty     set     keys that have changed since
+--   :gone      zset    keys that nobody counts any more -> since when
+-- ARGV     lease late publishing answer max_reaped channel requests, then the report
+
+local P = KEYS[1]
+local LEASE, LATE, PUBLISHING = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local ANSWER, MAX_REAPED = tonumber(ARGV[4]), tonumber(ARGV[5])
+local CHANNEL, REQUESTS = ARGV[6], ARGV[7]
+local node, epoch, seq, base = ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+local stage, made, seen, rows = ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15])
+local FIRST_ROW = 16
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local sums, touched, edges = {}, {}, {}
+
+local function sum_of(key)
+  local sum = sums[key]
+  if not sum then
+    local kept = redis.call('HGET', P .. ':sum', key)
+    if kept then
+      local s, a, r, since = string.match(kept, '^(%S+) (%S+) (%S+) (%S+)$')
+      sum = { sockets = tonumber(s), anonymous = tonumber(a), rows = tonumber(r), since = tonumber(since) }
+    else
+      sum = { sockets = 0, anonymous = 0, rows = 0, since = now }
+    end
+    sums[key] = sum
+  end
+  return sum
+end
+
+local function add(key, sockets, anonymous, n)
+  local sum = sum_of(key)
+  sum.sockets = sum.sockets + sockets
+  sum.anonymous = sum.anonymous + anonymous
+  sum.rows = sum.rows + n
+  touched[key] = true
+end
+
+local function row_of(kept)
+  local sockets, anonymous = string.match(kept, '^(%S+) (%S+)$')
+  return tonumber(sockets), tonumber(anonymous)
+end
+
+local function come(life, key, user)
+  if redis.call('SADD', P .. ':u:' .. life, #key .. ':' .. key .. user) == 1 then
+    touched[key] = true
+    if redis.call('HINCRBY', P .. ':un:' .. key, user, 1) == 1 then
+      table.insert(edges, { key, user, '1' })
+    end
+  end
+end
+
+local function out(key, user)
+  touched[key] = true
+  if redis.call('HINCRBY', P .. ':un:' .. key, user, -1) <= 0 then
+    redis.call('HDEL', P .. ':un:' .. key, user)
+    table.insert(edges, { key, user, '0' })
+  end
+end
+
+local function leave(life, key, user)
+  if redis.call('SREM', P .. ':u:' .. life, #key .. ':' .. key .. user) == 1 then
+    out(key, user)
+  end
+end
+
+local function end_users(life)
+  if redis.call('EXISTS', P .. ':u:' .. life) == 1 then
+    redis.call('SADD', P .. ':reap', life)
+  end
+end
+
+local function take_out(gone)
+  local kept = redis.call('HGETALL', P .. ':row:' .. gone)
+  for i = 1, #kept, 2 do
+    local sockets, anonymous = row_of(kept[i + 1])
+    add(kept[i], -sockets, -anonymous, -1)
+  end
+  redis.call('DEL', P .. ':row:' .. gone)
+  local life = redis.call('HGET', P .. ':nodes', gone)
+  if life then
+    end_users(gone .. ':' .. string.match(life, '^(%S+) '))
+  end
+  redis.call('HDEL', P .. ':nodes', gone)
+  redis.call('ZREM', P .. ':lease', gone)
+  redis.call('ZREM', P .. ':late', gone)
+  redis.call('SREM', P .. ':syncing', gone)
+end
+
+-- Nobody could report for so long: it is the broker that was away, and nobody is to blame.
+if tonumber(redis.call('GET', P .. ':last') or '0') + LATE <= now then
+  for _, known in ipairs(redis.call('ZRANGE', P .. ':lease', 0, -1)) do
+    redis.call('ZADD', P .. ':lease', now + LEASE, known)
+  end
+end
+
+-- Leases that have ended.
+for _, gone in ipairs(redis.call('ZRANGEBYSCORE', P .. ':lease', '-inf', now)) do
+  take_out(gone)
+end
+
+-- Whether the report fits what is known of its node.
+local kept_epoch, kept_seq
+local kept = redis.call('HGET', P .. ':nodes', node)
+if kept then
+  local e, s = string.match(kept, '^(%S+) (%S+)$')
+  kept_epoch, kept_seq = tonumber(e), tonumber(s)
+end
+local begins = string.sub(stage, 1, 6) == 'begins'
+local verdict = 'accepted'
+if made > 0 and made + ANSWER < now then
+  verdict = 'late'
+elseif kept and (epoch < kept_epoch or (epoch == kept_epoch and seq <= kept_seq)) then
+  verdict = 'late'
+elseif not begins and (not kept or epoch ~= kept_epoch or kept_seq < base) then
+  verdict = 'unknown'
+end
+
+if verdict == 'accepted' then
+  redis.call('SET', P .. ':last', now)
+end
+if verdict == 'accepted' and stage == 'ends' then
+  take_out(node)
+elseif verdict == 'accepted' then
+  if kept and epoch ~= kept_epoch then
+    take_out(node)
+  end
+  local life = node .. ':' .. epoch
+  local at = FIRST_ROW
+  for _ = 1, rows do
+    local key, sockets, anonymous = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+    at = at + 3
+    local had = redis.call('HGET', P .. ':row:' .. node, key)
+    local had_sockets, had_anonymous = 0, 0
+    if had then
+      had_sockets, had_anonymous = row_of(had)
+    end
+    if sockets < 0 then
+      if had then
+        redis.call('HDEL', P .. ':row:' .. node, key)
+        add(key, -had_sockets, -had_anonymous, -1)
+      end
+    elseif not had or had_sockets ~= sockets or had_anonymous ~= anonymous then
+      redis.call('HSET', P .. ':row:' .. node, key, sockets .. ' ' .. anonymous)
+      add(key, sockets - had_sockets, anonymous - had_anonymous, had and 0 or 1)
+    end
+  end
+  while at <= #ARGV do
+    if ARGV[at + 2] == '1' then
+      come(life, ARGV[at], ARGV[at + 1])
+    else
+      leave(life, ARGV[at], ARGV[at + 1])
+    end
+    at = at + 3
+  end
+  redis.call('HSET', P .. ':nodes', node, epoch .. ' ' .. seq)
+  redis.call('ZADD', P .. ':lease', now + LEASE, node)
+  redis.call('ZADD', P .. ':late', now + LATE, node)
+  if string.sub(stage, -4) == 'more' then
+    redis.call('SADD', P .. ':syncing', node)
+  else
+    redis.call('SREM', P .. ':syncing', node)
+  end
+end
+
+-- Users of ended lives, a part of them at a time.
+local budget = MAX_REAPED
+while budget > 0 do
+  local life = redis.call('SRANDMEMBER', P .. ':reap')
+  if not life then
+    break
+  end
+  local taken = redis.call('SPOP', P .. ':u:' .. life, budget)
+  for _, entry in ipairs(taken) do
+    local len, rest = string.match(entry, '^(%d+):(.*)$')
+    out(string.sub(rest, 1, tonumber(len)), string.sub(rest, tonumber(len) + 1))
+  end
+  if #taken < budget then
+    redis.call('SREM', P .. ':reap', life)
+  end
+  budget = budget - #taken
+end
+
+-- What has changed.
+local top = tonumber(redis.call('GET', P .. ':top') or '0')
+for key in pairs(touched) do
+  local sum = sum_of(key)
+  if sum.rows > 0 then
+    local text = sum.sockets .. ' ' .. sum.anonymous .. ' ' .. sum.rows .. ' ' .. sum.since
+    redis.call('HSET', P .. ':sum', key, text)
+    redis.call('ZREM', P .. ':gone', key)
+  else
+    redis.call('HDEL', P .. ':sum', key)
+    redis.call('ZADD', P .. ':gone', now, key)
+  end
+  top = math.max(top + 1, now)
+  redis.call('ZADD', P .. ':ver', top, key)
+  redis.call('SADD', P .. ':dirty', key)
+end
+redis.call('SET', P .. ':top', top)
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', P .. ':gone', '-inf', now - 60000, 'LIMIT', 0, 20)) do
+  redis.call('ZREM', P .. ':gone', key)
+  redis.call('ZREM', P .. ':ver', key)
+  redis.call('HDEL', P .. ':pub', key)
+end
+
+local function push_total(list, key, version)
+  local sum = sum_of(key)
+  local users, since = 0, 0
+  if sum.rows > 0 then
+    users, since = sum.anonymous + redis.call('HLEN', P .. ':un:' .. key), sum.since
+  end
+  for _, value in ipairs({ key, sum.sockets, users, version, since }) do
+    table.insert(list, tostring(value))
+  end
+end
+
+local late = redis.call('ZRANGEBYSCORE', P .. ':late', '-inf', now)
+local unsettled = redis.call('SCARD', P .. ':syncing') + redis.call('SCARD', P .. ':reap')
+
+-- What all nodes are told, as far as the rate allows.
+local wait = 0
+local news, told = {}, 0
+for _, key in ipairs(redis.call('SMEMBERS', P .. ':dirty')) do
+  local next = tonumber(redis.call('HGET', P .. ':pub', key) or '0') + PUBLISHING
+  -- A clock that was set back must not silence anybody.
+  if now < next and next <= now + PUBLISHING then
+    wait = wait == 0 and next - now or math.min(wait, next - now)
+  else
+    push_total(news, key, redis.call('ZSCORE', P .. ':ver', key))
+    told = told + 1
+    redis.call('HSET', P .. ':pub', key, now)
+    redis.call('SREM', P .. ':dirty', key)
+  end
+end
+if told > 0 or #edges > 0 then
+  table.insert(news, 1, tostring(#late + unsettled))
+  table.insert(news, 2, tostring(told))
+  table.insert(news, tostring(#edges))
+  for _, edge in ipairs(edges) do
+    for _, value in ipairs(edge) do
+      table.insert(news, value)
+    end
+  end
+  redis.call('PUBLISH', CHANNEL, cjson.encode(news))
+end
+
+if verdict ~= 'accepted' then
+  return { verdict }
+end
+
+-- What the node has not seen yet.
+if seen > top then
+  seen = 0
+end
+local reply = { verdict, tostring(now), tostring(top), tostring(redis.call('ZCARD', P .. ':lease')) }
+table.insert(reply, tostring(#late))
+table.insert(reply, tostring(unsettled))
+table.insert(reply, tostring(wait))
+local newer = redis.call('ZRANGEBYSCORE', P .. ':ver', '(' .. seen, '+inf', 'WITHSCORES')
+table.insert(reply, tostring(#newer / 2))
+for i = 1, #newer, 2 do
+  push_total(reply, newer[i], newer[i + 1])
+end
+
+local doubtful, doubted = {}, 0
+for _, silent in ipairs(late) do
+  local kept = redis.call('HGETALL', P .. ':row:' .. silent)
+  for i = 1, #kept, 2 do
+    local sockets = row_of(kept[i + 1])
+    if sockets > 0 then
+      doubted = doubted + (doubtful[kept[i]] and 0 or 1)
+      doubtful[kept[i]] = (doubtful[kept[i]] or 0) + sockets
+    end
+  end
+end
+table.insert(reply, tostring(doubted))
+for key, sockets in pairs(doubtful) do
+  table.insert(reply, key)
+  table.insert(reply, tostring(sockets))
+end
+
+-- Namespaces with more servers than report.
+local strangers = {}
+for _, key in ipairs(redis.call('HKEYS', P .. ':row:' .. node)) do
+  if not string.find(key, '\0', 1, true) then
+    local servers = redis.call('PUBSUB', 'NUMSUB', REQUESTS .. '#' .. key .. '#')[2]
+    local more = tonumber(servers) - sum_of(key).rows
+    if more > 0 then
+      table.insert(strangers, key)
+      table.insert(strangers, tostring(more))
+    end
+  end
+end
+table.insert(reply, tostring(#strangers / 2))
+for _, value in ipairs(strangers) do
+  table.insert(reply, value)
+end
+return reply

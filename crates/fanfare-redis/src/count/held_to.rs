@@ -1,0 +1,297 @@
+//! The script on a real redis-server, held to the model: the same reports have to be answered in the same way.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use fanfare_testkit::{Random, Redis};
+use redis::{Script, aio::MultiplexedConnection};
+
+use super::{
+    model::Broker,
+    report::{Key, Reply, Report, Row, Stage, Standing},
+    timing,
+};
+
+/// Both of them.
+struct Pair {
+    connection: MultiplexedConnection,
+    script: Script,
+    model: Broker,
+    /// The broker's time of the newest answer.
+    now: Duration,
+}
+
+/// A node that sends reports, right and wrong ones.
+#[derive(Default)]
+struct Sender {
+    epoch: u64,
+    seq: u64,
+    base: u64,
+    seen: u64,
+    is_told: bool,
+}
+
+const PREFIX: &str = "{test}:count";
+
+impl Pair {
+    async fn new(redis: &Redis) -> Self {
+        let client = redis::Client::open(redis.url()).expect("a URL");
+        Self {
+            connection: client
+                .get_multiplexed_async_connection()
+                .await
+                .expect("it listens"),
+            script: Script::new(include_str!("count.lua")),
+            model: Broker::default(),
+            now: Duration::ZERO,
+        }
+    }
+
+    async fn script(&mut self, report: &Report) -> Reply {
+        let mut run = self.script.key(PREFIX);
+        for fixed in [
+            timing::LEASE,
+            timing::late(timing::LEASE),
+            timing::PUBLISHING,
+            timing::ANSWER,
+        ] {
+            run.arg(u64::try_from(fixed.as_millis()).expect("short"));
+        }
+        run.arg(timing::MAX_REAPED)
+            .arg("test-count")
+            .arg("test-request");
+        for arg in report.to_args() {
+            run.arg(arg);
+        }
+        let values: Vec<String> = run
+            .invoke_async(&mut self.connection)
+            .await
+            .expect("an answer");
+        Reply::from_values(&values).expect("the form")
+    }
+
+    /// Has both answer `report`, and compares.
+    async fn run(&mut self, report: &Report) -> Reply {
+        let script = self.script(report).await;
+        if let Reply::Accepted(standing) = &script {
+            self.now = standing.now;
+        }
+        let (model, _) = self.model.run(self.now, report);
+        assert_eq!(comparable(&script), comparable(&model), "{report:?}");
+        script
+    }
+
+    /// The node's lease ends now, in both.
+    async fn expire(&mut self, node: &str) {
+        let lease = format!("{PREFIX}:lease");
+        let in_script: Result<(), _> = redis::cmd("ZADD")
+            .arg(lease)
+            .arg("XX")
+            .arg(1)
+            .arg(node)
+            .query_async(&mut self.connection)
+            .await;
+        in_script.expect("a sorted set");
+        if let Some(node) = self.model.nodes.get_mut(node) {
+            node.lease = Duration::from_millis(1);
+        }
+    }
+}
+
+/// Versions differ, as keys that change together may do so in any order; the wait is a matter of milliseconds.
+fn comparable(reply: &Reply) -> Reply {
+    let mut reply = reply.clone();
+    if let Reply::Accepted(Standing {
+        version,
+        wait,
+        totals,
+        ..
+    }) = &mut reply
+    {
+        *version = 0;
+        *wait = None;
+        for total in totals.values_mut() {
+            total.version = 0;
+        }
+    }
+    reply
+}
+
+impl Sender {
+    fn report(&mut self, node: &str, random: &mut Random) -> Report {
+        let key = |random: &mut Random| Key::from(["/", "/chat", "/\0hall"][random.below(3)]);
+        let mut rows = BTreeMap::new();
+        for _ in 0..random.below(3) {
+            let anonymous = random.below(50) as u64;
+            let sockets = anonymous + random.below(50) as u64;
+            let row = Row { sockets, anonymous };
+            rows.insert(key(random), (!random.chance(10)).then_some(row));
+        }
+        let mut users = BTreeMap::new();
+        for _ in 0..random.below(5) {
+            let user = format!("user:{}\0", random.below(6)).into();
+            users.insert((key(random), user), random.chance(60));
+        }
+        if random.chance(10) || self.epoch == 0 {
+            self.epoch += 1;
+            self.base = 0;
+            self.is_told = false;
+        }
+        self.seq = if random.chance(8) {
+            self.seq.saturating_sub(1)
+        } else {
+            self.seq + 1
+        };
+        let base = if random.chance(5) {
+            self.base + 3
+        } else {
+            self.base
+        };
+        let has_more = random.chance(10);
+        let stage = match random.below(12) {
+            0 => Stage::Ends,
+            _ if self.is_told => Stage::Goes { has_more },
+            _ => Stage::Begins { has_more },
+        };
+        Report {
+            node: node.into(),
+            epoch: self.epoch,
+            seq: self.seq,
+            base,
+            stage,
+            made: None,
+            seen: if random.chance(10) { 0 } else { self.seen },
+            rows,
+            users,
+        }
+    }
+
+    fn hear(&mut self, report: &Report, reply: &Reply) {
+        match reply {
+            Reply::Accepted(_) if report.stage == Stage::Ends => {
+                *self = Self {
+                    seq: self.seq,
+                    epoch: self.epoch,
+                    ..Self::default()
+                }
+            }
+            Reply::Accepted(standing) => {
+                self.base = report.seq;
+                self.seen = standing.version;
+                self.is_told = true;
+            }
+            Reply::Unknown | Reply::Late => self.is_told = false,
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_script_does_what_the_model_does() {
+    let redis = Redis::start().await;
+    let mut pair = Pair::new(&redis).await;
+    let mut random = Random::new(7);
+    let names = ["a", "b", "c", "d"];
+    let mut senders: BTreeMap<&str, Sender> = names
+        .iter()
+        .map(|name| (*name, Sender::default()))
+        .collect();
+    let mut replies = BTreeMap::new();
+    for _ in 0..3000 {
+        let name = names[random.below(names.len())];
+        if random.chance(3) {
+            pair.expire(name).await;
+        }
+        let sender = senders.get_mut(name).expect("it is there");
+        let report = sender.report(name, &mut random);
+        let reply = pair.run(&report).await;
+        sender.hear(&report, &reply);
+        let kind = match reply {
+            Reply::Accepted(_) => "accepted",
+            Reply::Unknown => "unknown",
+            Reply::Late => "late",
+        };
+        *replies.entry(kind).or_insert(0) += 1;
+    }
+    assert_eq!(replies.len(), 3, "each answer was given: {replies:?}");
+}
+
+#[tokio::test]
+async fn an_old_report_is_refused_by_its_date() {
+    let redis = Redis::start().await;
+    let mut pair = Pair::new(&redis).await;
+    let mut report = Report {
+        node: "a".into(),
+        epoch: 1,
+        seq: 1,
+        stage: Stage::Begins { has_more: false },
+        ..Report::default()
+    };
+    let Reply::Accepted(standing) = pair.run(&report).await else {
+        panic!("the first is taken")
+    };
+    report.seq = 2;
+    report.made = Some(standing.now - timing::ANSWER - Duration::from_millis(1));
+    assert_eq!(pair.script(&report).await, Reply::Late);
+    report.made = Some(standing.now + Duration::from_secs(1));
+    assert!(matches!(pair.script(&report).await, Reply::Accepted(_)));
+}
+
+#[tokio::test]
+async fn a_life_with_many_users_is_taken_out_in_parts() {
+    let redis = Redis::start().await;
+    let mut pair = Pair::new(&redis).await;
+    let key = Key::from("/");
+    let users = 0..timing::MAX_USERS;
+    let mut report = Report {
+        node: "a".into(),
+        epoch: 1,
+        seq: 1,
+        stage: Stage::Begins { has_more: false },
+        rows: [(
+            key.clone(),
+            Some(Row {
+                sockets: timing::MAX_USERS as u64,
+                anonymous: 0,
+            }),
+        )]
+        .into(),
+        users: users
+            .map(|user| ((key.clone(), user.to_string().into()), true))
+            .collect(),
+        ..Report::default()
+    };
+    pair.run(&report).await;
+    let mut other = Report {
+        node: "b".into(),
+        rows: [(
+            key.clone(),
+            Some(Row {
+                sockets: 1,
+                anonymous: 1,
+            }),
+        )]
+        .into(),
+        users: BTreeMap::new(),
+        ..report.clone()
+    };
+    pair.run(&other).await;
+    report.seq = 2;
+    report.stage = Stage::Ends;
+    report.rows.clear();
+    report.users.clear();
+    pair.run(&report).await;
+    other.stage = Stage::Goes { has_more: false };
+    let mut left = Vec::new();
+    while left.last() != Some(&0) {
+        other.seq += 1;
+        let Reply::Accepted(standing) = pair.script(&other).await else {
+            panic!("it is taken")
+        };
+        let total = standing.totals[&key];
+        assert_eq!(total.sockets, 1);
+        assert!(left.len() < 10, "{left:?}");
+        left.push(standing.unsettled);
+        if standing.unsettled == 0 {
+            assert_eq!(total.users, 1);
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! What a node knows of all others: the newest totals, without its own part of them, and how far they can be trusted.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{
+    report::{Key, Standing, Total},
+    reporter::{Held, Time},
+    timing,
+};
+
+/// What all other nodes have of a key, and how far that can be trusted.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Elsewhere {
+    pub(crate) sockets: u64,
+    /// Distinct users who have no socket here.
+    pub(crate) users: u64,
+    /// Nodes that report, this one too.
+    pub(crate) nodes: u64,
+    /// By the broker's clock, since 1970; `None` before the first answer.
+    pub(crate) as_of: Option<Duration>,
+    pub(crate) trust: Trust,
+    /// Of the sockets, those that may be gone.
+    pub(crate) doubtful: u64,
+    /// There may be more: servers that do not report, or the broker is away.
+    pub(crate) may_be_more: bool,
+    /// Servers that do not report.
+    pub(crate) strangers: u64,
+}
+
+/// How far a number can be trusted.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Trust {
+    /// No node is missing, late, or counted twice.
+    Complete,
+    /// Some may be.
+    Incomplete,
+    /// The broker has not known the key for long: not all nodes may have told it yet.
+    Young,
+    /// The broker has not answered for a lease, or never.
+    #[default]
+    OutOfReach,
+}
+
+/// The newest totals.
+#[derive(Debug)]
+pub(crate) struct Known {
+    lease: Duration,
+    views: BTreeMap<Key, View>,
+    /// How things stood when the broker last answered, and when it was asked.
+    standing: Option<(Time, Standing)>,
+    /// Nodes that are late, and lives that are unsettled, as the broker last said to anybody.
+    doubts: u64,
+    /// The broker may have a report of ours, or may have lost one.
+    is_doubted: bool,
+    /// News that may or may not hold our newest report.
+    held_back: BTreeMap<Key, Total>,
+    /// The broker that answered last does not know us: its clock may be another's.
+    is_other_broker: bool,
+    /// The broker has forgotten something that we know: it has to tell all it has.
+    asks_all: bool,
+    /// Until then the others may not have told the broker again what it has forgotten.
+    rebuilt_at: Time,
+}
+
+/// One key.
+#[derive(Clone, Copy, Debug, Default)]
+struct View {
+    total: Total,
+    /// This node's part of it.
+    own: Held,
+}
+
+impl Elsewhere {
+    pub(crate) fn is_complete(&self) -> bool {
+        self.trust == Trust::Complete
+    }
+
+    pub(crate) fn is_out_of_reach(&self) -> bool {
+        self.trust == Trust::OutOfReach
+    }
+}
+
+impl Known {
+    pub(crate) fn new(lease: Duration) -> Self {
+        Self {
+            lease,
+            views: BTreeMap::new(),
+            standing: None,
+            doubts: 0,
+            is_doubted: false,
+            held_back: BTreeMap::new(),
+            is_other_broker: false,
+            asks_all: false,
+            rebuilt_at: Time::ZERO,
+        }
+    }
+
+    /// The version after which the broker is to answer.
+    pub(crate) fn seen(&self) -> u64 {
+        match self.asks_all {
+            true => 0,
+            false => self.version(),
+        }
+    }
+
+    /// What the broker's clock shows now, or what it will after a round trip; `None` unless it is the same broker that answered.
+    pub(crate) fn broker_time(&self, now: Time) -> Option<Duration> {
+        let (asked_at, standing) = self.standing.as_ref().filter(|_| !self.is_other_broker)?;
+        Some(standing.now + now.saturating_sub(*asked_at))
+    }
+
+    /// Every total up to this version has been answered.
+    fn version(&self) -> u64 {
+        self.standing.as_ref().map_or(0, |(_, s)| s.version)
+    }
+
+    /// Since when a key is counted.
+    pub(crate) fn since(&self, key: &str) -> Option<Duration> {
+        Some(self.views.get(key)?.total.since)
+    }
+
+    /// Whether nobody counts anything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.views.is_empty()
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.views.keys()
+    }
+
+    /// From now on until the broker answers, nobody knows which of our reports a total holds.
+    pub(crate) fn doubt(&mut self) {
+        self.is_doubted = true;
+    }
+
+    /// The broker does not know this node any more. Unless the node was silent itself, the broker has lost its memory.
+    pub(crate) fn is_unknown(&mut self, now: Time) {
+        self.doubt();
+        self.is_other_broker = true;
+        self.asks_all = true;
+        if self.is_fresh(now, self.lease) {
+            self.rebuilt_at = now + self.lease;
+        }
+    }
+
+    /// The broker has answered a report, sent at `asked_at` by a node that had seen version `seen`.
+    pub(crate) fn stand(
+        &mut self,
+        asked_at: Time,
+        seen: u64,
+        mut standing: Standing,
+        acked: &BTreeMap<Key, Held>,
+    ) {
+        // It answers with all that it has, also if it has lost its memory.
+        if seen == 0 || standing.version < seen {
+            self.views.clear();
+        }
+        let newest = self.views.values().map(|view| view.total.version).max();
+        self.asks_all = newest.is_some_and(|newest| standing.version < newest);
+        if self.asks_all || standing.version < seen {
+            self.rebuilt_at = asked_at + self.lease;
+        }
+        let news = std::mem::take(&mut self.held_back);
+        let later = news
+            .into_iter()
+            .filter(|(_, total)| standing.version < total.version);
+        for (key, total) in std::mem::take(&mut standing.totals)
+            .into_iter()
+            .chain(later)
+        {
+            let own = acked.get(&key).copied().unwrap_or_default();
+            self.views.insert(key, View { total, own });
+        }
+        self.views.retain(|_, view| !view.total.since.is_zero());
+        self.doubts = standing.late + standing.unsettled;
+        self.standing = Some((asked_at, standing));
+        self.is_doubted = false;
+        self.is_other_broker = false;
+    }
+
+    pub(crate) fn hear_doubts(&mut self, doubts: u64) {
+        // It may be older than the last answer, so it only adds.
+        self.doubts = self.doubts.max(doubts);
+    }
+
+    /// All nodes have been told of a total. `may_miss_ours`: a report of ours is under way.
+    pub(crate) fn hear(
+        &mut self,
+        now: Time,
+        key: &Key,
+        total: Total,
+        acked: Option<&Held>,
+        may_miss_ours: bool,
+    ) {
+        let is_held_back =
+            may_miss_ours || self.is_doubted || !self.is_fresh(now, timing::late(self.lease));
+        let newest = if is_held_back {
+            self.held_back.get(key).map(|held| held.version)
+        } else {
+            self.views.get(key).map(|view| view.total.version)
+        };
+        if total.version <= newest.unwrap_or(0).max(self.version()) {
+            return;
+        }
+        if is_held_back {
+            self.held_back.insert(key.clone(), total);
+            return;
+        }
+        let own = acked.copied().unwrap_or_default();
+        self.views.insert(key.clone(), View { total, own });
+    }
+
+    pub(crate) fn valid_until(&self) -> Option<Time> {
+        let (asked_at, _) = self.standing.as_ref()?;
+        Some(*asked_at + self.lease)
+    }
+
+    pub(crate) fn elsewhere(&self, now: Time, key: &str) -> Elsewhere {
+        let is_fresh = self.is_fresh(now, timing::late(self.lease));
+        let is_out_of_reach = !self.is_fresh(now, self.lease);
+        let (Some((_, standing)), Some(view)) = (&self.standing, self.views.get(key)) else {
+            return Elsewhere {
+                may_be_more: true,
+                trust: match is_out_of_reach {
+                    true => Trust::OutOfReach,
+                    false => Trust::Young,
+                },
+                ..Elsewhere::default()
+            };
+        };
+        let View { total, own } = *view;
+        let sockets = total.sockets.saturating_sub(own.row.sockets);
+        let strangers = standing.strangers.get(key).copied().unwrap_or(0);
+        // Which nodes are late is known only from an answer.
+        let is_known = is_fresh && self.doubts == standing.late + standing.unsettled;
+        let doubtful = match is_known {
+            true => standing.doubtful.get(key).copied().unwrap_or(0),
+            false => sockets,
+        };
+        let is_young = standing.now < total.since + self.lease || now < self.rebuilt_at;
+        let all_report = self.doubts == 0 && strangers == 0;
+        Elsewhere {
+            sockets,
+            users: total.users.saturating_sub(own.users),
+            nodes: standing.live,
+            as_of: Some(standing.now),
+            trust: match is_fresh && all_report {
+                _ if is_out_of_reach => Trust::OutOfReach,
+                _ if is_young => Trust::Young,
+                true => Trust::Complete,
+                false => Trust::Incomplete,
+            },
+            doubtful: doubtful.min(sockets),
+            may_be_more: strangers != 0 || !is_fresh || is_young,
+            strangers,
+        }
+    }
+
+    /// Whether the broker has answered a question of the last `time`.
+    fn is_fresh(&self, now: Time, time: Duration) -> bool {
+        self.standing
+            .as_ref()
+            .is_some_and(|(asked_at, _)| now < *asked_at + time)
+    }
+}

@@ -36,8 +36,15 @@ pub(crate) struct Serve {
     /// A site besides this one whose pages may connect, such as `https://example.org`; may be given several times
     #[arg(long, value_name = "URL", value_parser = origin)]
     pub(crate) origin: Vec<String>,
-    /// Where accounts, sessions and messages are kept: `sqlite://PATH`, made at the first start, or `sqlite::memory:`
-    #[arg(long, value_name = "URL", default_value = "sqlite://./fanfare.db")]
+    /// Where accounts, sessions and messages are kept: `sqlite://PATH`, made at the first start, `sqlite::memory:`, or
+    /// `postgres://USER:PASSWORD@HOST/NAME`, which several nodes may share
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "FANFARE_DATABASE",
+        hide_env_values = true,
+        default_value = "sqlite://./fanfare.db"
+    )]
     pub(crate) database: Database,
     /// MiB that the database may grow to; beyond it nothing more is stored, and whoever writes is told
     #[arg(long, value_name = "MIB", default_value_t = 4_096, value_parser = clap::value_parser!(u32).range(1..))]
@@ -147,9 +154,9 @@ mod tests {
             ),
             ("--log =====", "'=====' for '--log", "invalid"),
             (
-                "--database postgres://localhost/fanfare",
-                "'postgres://localhost/fanfare' for '--database",
-                "sqlite://PATH",
+                "--database mysql://localhost/fanfare",
+                "'mysql://localhost/fanfare' for '--database",
+                "postgres://USER:PASSWORD@HOST/NAME",
             ),
             ("--database fanfare.db", "'fanfare.db'", "sqlite::memory:"),
             ("--max-database-mib 0", "'0'", "1.."),

@@ -122,7 +122,7 @@ pub(crate) struct Credentials {
 /// Where axum-login finds users.
 #[derive(Clone, Debug)]
 pub(crate) struct Backend {
-    accounts: Accounts,
+    accounts: Arc<dyn Accounts>,
     hasher: Hasher,
 }
 

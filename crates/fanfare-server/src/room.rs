@@ -40,7 +40,7 @@ pub(crate) struct Room {
     io: Io,
     store: Store,
     doors: Doorkeeper,
-    accounts: Accounts,
+    accounts: Arc<dyn Accounts>,
     /// Held while `user`, `users`, `tabs` and `renamed` are emitted, so that what they say agrees.
     people: Mutex<People>,
     /// Somebody may have to leave sooner than [`depart`](Self::depart) knows.
@@ -64,7 +64,7 @@ impl Room {
             accounts: store.accounts(),
             people: Mutex::default(),
             changed: Notify::new(),
-            talk: Talk::new(store.messages()),
+            talk: Talk::new(store),
             typing_changed: Notify::new(),
             history: Arc::default(),
             endings: AtomicU64::new(0),
@@ -157,6 +157,7 @@ impl Room {
     pub(crate) async fn tend(&self, session_life: Duration) {
         tokio::join!(
             self.talk.write(&self.io),
+            self.talk.listen(&self.io),
             self.depart(),
             self.tell_typing(),
             self.end_expired(session_life),

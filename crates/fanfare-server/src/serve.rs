@@ -127,6 +127,9 @@ fn greet(listeners: &[Listener], database: &Database) {
                 path.display()
             )
         }
+        Database::Postgres(url) => {
+            format!("Accounts and messages are in {url}. Ctrl-C stops this program.\n")
+        }
         Database::Memory => {
             "Accounts and messages are in memory, and gone when Ctrl-C stops this program.\n"
                 .to_owned()

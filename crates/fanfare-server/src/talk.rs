@@ -1,7 +1,7 @@
 //! Talk: what people say. Stored before it is announced, announced before it is acknowledged.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -13,7 +13,7 @@ use tokio::sync::{
 
 use crate::{
     person::PersonId,
-    store::{self, Appended, Draft, Messages},
+    store::{self, Appended, Bell, Draft, Messages, News, Store},
     typing::Typing,
     wire::{Done, Found, Wanted, refuse, refuse_for_now},
 };
@@ -21,7 +21,9 @@ use crate::{
 /// The conversation of a room.
 #[derive(Debug)]
 pub(crate) struct Talk {
-    messages: Messages,
+    messages: Arc<dyn Messages>,
+    /// Where other nodes store too: what anyone has stored, and the bell for it.
+    news: Option<(AsyncMutex<News>, AsyncMutex<Bell>)>,
     drafts: mpsc::Sender<(Draft, Ack)>,
     /// Taken by the one writer, so that ids rise at every reader.
     queue: AsyncMutex<mpsc::Receiver<(Draft, Ack)>>,
@@ -29,10 +31,11 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
-    pub(crate) fn new(messages: Messages) -> Self {
+    pub(crate) fn new(store: &Store) -> Self {
         let (drafts, queue) = mpsc::channel(MAX_QUEUED);
         Self {
-            messages,
+            messages: store.messages(),
+            news: store.news().map(|(news, bell)| (news.into(), bell.into())),
             drafts,
             queue: AsyncMutex::new(queue),
             typing: Mutex::default(),
@@ -59,7 +62,10 @@ impl Talk {
             match self.messages.append(&drafts).await {
                 Ok(appended) => {
                     is_failing = false;
-                    announce(io, &appended, &acks);
+                    self.announce(io, &appended).await;
+                    for (appended, ack) in appended.iter().zip(&acks) {
+                        ack.send(Done { id: appended.id() });
+                    }
                 }
                 Err(error) => {
                     // The first of a row: what fails once fails again at each message.
@@ -80,11 +86,38 @@ impl Talk {
         }
     }
 
+    /// Tells everyone here what is stored on other nodes; for as long as it is polled.
+    pub(crate) async fn listen(&self, io: &Io) {
+        let Some((news, bell)) = &self.news else {
+            return;
+        };
+        let mut bell = bell.lock().await;
+        loop {
+            bell.rung().await;
+            tell(io, news).await;
+        }
+    }
+
+    async fn announce(&self, io: &Io, appended: &[Appended]) {
+        if let Some((news, _)) = &self.news {
+            return tell(io, news).await;
+        }
+        for appended in appended {
+            match appended {
+                Appended::New(message) => drop(io.emit("chat message", message)),
+                Appended::Known(_) => {}
+            }
+        }
+    }
+
     /// Deletes a message of `author`, and tells everyone.
     pub(crate) async fn delete(&self, io: &Io, id: i64, author: PersonId, ack: &Ack) {
         match self.messages.delete(id, author).await {
             Ok(true) => {
-                io.emit("message deleted", Done { id });
+                match &self.news {
+                    None => drop(io.emit("message deleted", Done { id })),
+                    Some((news, _)) => tell(io, news).await,
+                }
                 ack.send(Done { id });
             }
             Ok(false) => refuse(ack, "there is no message of yours with this id"),
@@ -156,15 +189,24 @@ impl Talk {
     }
 }
 
-fn announce(io: &Io, appended: &[Appended], acks: &[Ack]) {
-    for appended in appended {
-        match appended {
-            Appended::New(message) => drop(io.emit("chat message", message)),
-            Appended::Known(_) => {}
+/// Tells everyone on this node what any node has stored since the last time. Every node reads all that there is, in the
+/// order of the ids, so nobody is told of a message before a lower one.
+async fn tell(io: &Io, news: &AsyncMutex<News>) {
+    let mut news = news.lock().await;
+    loop {
+        match news.take().await {
+            Ok(fresh) if fresh.is_empty() => return,
+            Ok(fresh) => {
+                for message in &fresh.messages {
+                    io.local().emit("chat message", message);
+                }
+                for id in fresh.deleted {
+                    io.local().emit("message deleted", Done { id });
+                }
+            }
+            // The bell rings again, and nothing is passed over.
+            Err(_) => return,
         }
-    }
-    for (appended, ack) in appended.iter().zip(acks) {
-        ack.send(Done { id: appended.id() });
     }
 }
 

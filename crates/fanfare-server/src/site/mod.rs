@@ -34,7 +34,7 @@ use crate::{
 pub(crate) struct Site {
     pub(crate) room: Arc<Room>,
     pub(crate) doors: Doorkeeper,
-    pub(crate) accounts: Accounts,
+    pub(crate) accounts: Arc<dyn Accounts>,
     pub(crate) hasher: Hasher,
     /// Origins besides our own whose pages may send forms.
     pub(crate) origins: Vec<String>,

@@ -1,57 +1,40 @@
-//! Sessions: tower-sessions' own store, but for one thing: what has ended is not saved again.
+//! Sessions: wherever they are kept, what has ended is not saved again.
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqlx::SqlitePool;
 use tower_sessions::{
     SessionStore,
     session::{Id, Record},
-    session_store::{Error, Result},
+    session_store::Result,
 };
-use tower_sessions_sqlx_store::SqliteStore;
 
-/// All sessions.
+/// All sessions. Unlike a plain [`SessionStore`], it never brings back what has ended: a request that began before a
+/// session ended may save it afterwards.
 #[derive(Clone, Debug)]
-pub(crate) struct Sessions {
-    pool: SqlitePool,
-    inner: SqliteStore,
-}
+pub(crate) struct Sessions(Arc<dyn SessionStore>);
 
 impl Sessions {
-    pub(super) fn new(pool: SqlitePool) -> Self {
-        let inner = SqliteStore::new(pool.clone());
-        Self { pool, inner }
-    }
-
-    /// Makes the table, if there is none.
-    pub(super) async fn migrate(&self) -> sqlx::Result<()> {
-        self.inner.migrate().await
+    pub(super) fn new(store: impl SessionStore) -> Self {
+        Self(Arc::new(store))
     }
 }
 
 #[async_trait]
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> Result<()> {
-        self.inner.create(record).await
+        self.0.create(record).await
     }
 
-    /// A request that began before a session ended must not bring it back.
     async fn save(&self, record: &Record) -> Result<()> {
-        let data = rmp_serde::to_vec(record).map_err(|error| Error::Encode(error.to_string()))?;
-        sqlx::query("UPDATE tower_sessions SET data = ?, expiry_date = ? WHERE id = ?")
-            .bind(data)
-            .bind(record.expiry_date)
-            .bind(record.id.to_string())
-            .execute(&self.pool)
-            .await
-            .map_err(|error| Error::Backend(error.to_string()))?;
-        Ok(())
+        self.0.save(record).await
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
-        self.inner.load(id).await
+        self.0.load(id).await
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
-        self.inner.delete(id).await
+        self.0.delete(id).await
     }
 }

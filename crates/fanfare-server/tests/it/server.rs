@@ -157,6 +157,7 @@ pub(crate) fn fanfare(words: &[&str]) -> Command {
     command
         .args(words)
         .env_remove("FANFARE_COMMAND")
+        .env_remove("FANFARE_DATABASE")
         .env_remove("FANFARE_LOG");
     command
 }

@@ -90,7 +90,7 @@ async fn a_command_line_that_makes_no_sense_is_refused() {
         ),
         (&["dance"], "dance"),
         (
-            &["--database", "postgres://localhost/fanfare"],
+            &["--database", "mysql://localhost/fanfare"],
             "sqlite://PATH",
         ),
         (&["--listen", "203.0.113.1:3000"], "203.0.113.1:3000"),

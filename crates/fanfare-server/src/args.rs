@@ -1,11 +1,11 @@
 //! What the command line says.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::{bench, check, store::Database};
+use crate::{bench, broker, check, store::Database};
 
 /// A Socket.IO server that tells everyone, and knows how many are there.
 #[derive(Debug, Parser)]
@@ -36,6 +36,9 @@ pub(crate) struct Serve {
     /// A site besides this one whose pages may connect, such as `https://example.org`; may be given several times
     #[arg(long, value_name = "URL", value_parser = origin)]
     pub(crate) origin: Vec<String>,
+    /// A proxy on another machine whose `X-Forwarded-For` is believed; may be given several times. Those on this machine are in any case
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) proxy: Vec<IpAddr>,
     /// Where accounts, sessions and messages are kept: `sqlite://PATH`, made at the first start, `sqlite::memory:`, or
     /// `postgres://USER:PASSWORD@HOST/NAME`, which several nodes may share
     #[arg(
@@ -46,6 +49,14 @@ pub(crate) struct Serve {
         default_value = "sqlite://./fanfare.db"
     )]
     pub(crate) database: Database,
+    /// The Redis that several nodes share, for sessions and wrong passwords: `redis://HOST:PORT`. It needs a database that they share, too
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "FANFARE_REDIS",
+        hide_env_values = true
+    )]
+    pub(crate) redis: Option<broker::Url>,
     /// MiB that the database may grow to; beyond it nothing more is stored, and whoever writes is told
     #[arg(long, value_name = "MIB", default_value_t = 4_096, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_database_mib: u32,
@@ -159,6 +170,12 @@ mod tests {
                 "postgres://USER:PASSWORD@HOST/NAME",
             ),
             ("--database fanfare.db", "'fanfare.db'", "sqlite::memory:"),
+            (
+                "--redis localhost",
+                "'localhost' for '--redis",
+                "redis://HOST:PORT",
+            ),
+            ("--proxy 10.0.0.1:80", "'10.0.0.1:80'", "IP address"),
             ("--max-database-mib 0", "'0'", "1.."),
             ("--port 80", "'--port'", "--help"),
             (

@@ -3,16 +3,12 @@
 //! The sessions are tower-sessions', in the database; who is signed in is axum-login's. A socket asks
 //! the very layers that pages go through, so that both always agree.
 
-use std::{
-    convert::Infallible,
-    fmt,
-    hash::{BuildHasher as _, RandomState},
-    sync::Arc,
-};
+use std::{convert::Infallible, fmt, sync::Arc};
 
 use axum_login::{AuthManagerLayer, AuthManagerLayerBuilder, AuthUser, AuthnBackend};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_sessions::{
     Expiry, SessionManagerLayer,
@@ -156,13 +152,21 @@ impl AuthnBackend for Backend {
 pub(crate) type AuthSession = axum_login::AuthSession<Backend>;
 pub(crate) type AuthLayer = AuthManagerLayer<Backend, Sessions>;
 
-/// Names a session within this process. It is no secret, as the session's id in the cookie is.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(crate) struct SessionTag(u64);
+/// Names a session, on all nodes alike. It is no secret, as the session's id in the cookie is, and does not tell it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub(crate) struct SessionTag([u8; 16]);
+
+impl SessionTag {
+    fn of(id: session::Id) -> Self {
+        let hash = Sha256::digest(id.0.to_be_bytes());
+        let (half, _) = hash.split_first_chunk().expect("it has 32 bytes");
+        Self(*half)
+    }
+}
 
 impl fmt::Display for SessionTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
     }
 }
 
@@ -170,7 +174,6 @@ impl fmt::Display for SessionTag {
 #[derive(Clone, Debug)]
 pub(crate) struct Doorkeeper {
     layer: AuthLayer,
-    tags: Arc<RandomState>,
 }
 
 /// The sessions can't be read just now.
@@ -193,7 +196,6 @@ impl Doorkeeper {
         };
         Self {
             layer: AuthManagerLayerBuilder::new(backend, sessions).build(),
-            tags: Arc::default(),
         }
     }
 
@@ -229,16 +231,12 @@ impl Doorkeeper {
 
     /// The user of a session, and the session's name.
     pub(crate) fn user_of(&self, auth: &AuthSession) -> Option<(User, SessionTag)> {
-        Some((auth.user.clone()?, self.tag(auth.session.id()?)))
+        Some((auth.user.clone()?, SessionTag::of(auth.session.id()?)))
     }
 
     /// The name of the session that has this id in its cookie.
     pub(crate) fn tag_of(&self, id: &str) -> Option<SessionTag> {
-        id.parse().ok().map(|id| self.tag(id))
-    }
-
-    fn tag(&self, id: session::Id) -> SessionTag {
-        SessionTag(self.tags.hash_one(id))
+        id.parse().ok().map(SessionTag::of)
     }
 }
 

@@ -3,12 +3,14 @@
 mod args;
 mod auth;
 mod bench;
+mod broker;
 mod check;
 mod clock;
 mod history;
 mod listen;
 mod message;
 mod names;
+mod nodes;
 mod origin;
 mod pages;
 mod password;

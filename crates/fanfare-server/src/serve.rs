@@ -4,17 +4,17 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     process::ExitCode,
-    sync::Mutex,
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use fanfare::{Config, Cors, Io, Limits, Listener, Origins, ProtoLimits};
 use tokio::{task::spawn_blocking, time::timeout};
 
 use crate::{
     args::Serve,
     auth::Doorkeeper,
+    broker::{self, Broker},
     listen, pages,
     password::{self, Hasher},
     room::Room,
@@ -34,30 +34,40 @@ pub(crate) async fn run(args: Serve) -> Result<ExitCode> {
     log.with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
+    check(&args)?;
     let mut signals = Signals::new().context("signals can't be handled")?;
     let io = Io::with(config(&args));
     let listeners = listen::bind(&io, &args.listen).await?;
     let max_bytes = u64::from(args.max_database_mib) * 1024 * 1024;
     let store = Store::open(&args.database, max_bytes).await?;
+    let broker = match &args.redis {
+        Some(url) => Some(Broker::connect(url).await?),
+        None => None,
+    };
+    let store = match &broker {
+        Some(broker) => store.with_sessions_in(broker.clone()),
+        None => store,
+    };
     spawn_blocking(password::prepare);
     let hasher = Hasher::new();
     let doors = Doorkeeper::new(&store, hasher.clone(), args.session_seconds);
-    let room = Room::open(&io, doors.clone(), &store);
-    let tending = {
+    let room = Room::open(&io, doors.clone(), &store, broker.clone());
+    let life = Duration::from_secs(args.session_seconds.into());
+    let tending = tokio::spawn({
         let room = room.clone();
-        let life = Duration::from_secs(args.session_seconds.into());
-        tokio::spawn(async move { room.tend(life).await })
-    };
-    greet(&listeners, &args.database);
+        async move { room.tend(life).await }
+    });
+    greet(&listeners, &args.database, args.redis.as_ref());
 
     let app = Site {
-        room,
+        room: room.clone(),
         doors,
         accounts: store.accounts(),
         hasher,
         origins: args.origin,
+        proxies: args.proxy,
         session_seconds: args.session_seconds,
-        throttle: Mutex::new(Throttle::default()),
+        throttle: Throttle::new(broker),
     }
     .router();
     for listener in listeners {
@@ -65,8 +75,9 @@ pub(crate) async fn run(args: Serve) -> Result<ExitCode> {
     }
     signals.next().await;
     tracing::info!("shutting down; a second signal ends it at once");
-    // Everyone goes now, and nobody is told of it. What is not stored by now is not acknowledged either.
+    // Everyone goes now, and nobody here is told of it. What is not stored by now is not acknowledged either.
     tending.abort();
+    room.tell_nodes_bye();
     let shutdown = async {
         io.shutdown().await;
         let _ = timeout(CLOSING, store.close()).await;
@@ -77,6 +88,18 @@ pub(crate) async fn run(args: Serve) -> Result<ExitCode> {
     })
 }
 
+/// What may not be given together.
+fn check(args: &Serve) -> Result<()> {
+    if args.redis.is_some() && !matches!(args.database, Database::Postgres(_)) {
+        bail!(
+            "--redis is for several nodes, and each would have accounts and messages of its own: give the database that \
+             they share, too, as --database postgres://USER:PASSWORD@HOST/NAME"
+        );
+    }
+    Ok(())
+}
+
+/// How clients are served. The adapter that joins the nodes of `--redis` to one server is to be set here.
 fn config(args: &Serve) -> Config {
     let origins = if args.origin.is_empty() {
         Origins::SameOrigin
@@ -108,7 +131,7 @@ fn config(args: &Serve) -> Config {
 
 /// Says where the room is: one line for each address, for programs that started this one, then
 /// sentences for people.
-fn greet(listeners: &[Listener], database: &Database) {
+fn greet(listeners: &[Listener], database: &Database, redis: Option<&broker::Url>) {
     let mut text = String::new();
     for listener in listeners {
         text += &format!("listening on http://{}\n", listener.local_addr());
@@ -128,7 +151,9 @@ fn greet(listeners: &[Listener], database: &Database) {
             )
         }
         Database::Postgres(url) => {
-            format!("Accounts and messages are in {url}. Ctrl-C stops this program.\n")
+            let sessions = redis.map(|redis| format!(", sessions in {redis}"));
+            let sessions = sessions.unwrap_or_default();
+            format!("Accounts and messages are in {url}{sessions}. Ctrl-C stops this program.\n")
         }
         Database::Memory => {
             "Accounts and messages are in memory, and gone when Ctrl-C stops this program.\n"

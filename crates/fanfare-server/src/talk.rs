@@ -177,6 +177,11 @@ impl Talk {
         self.typing().set(person, is_typing, Instant::now())
     }
 
+    /// Whether other nodes have to be told this about somebody: it is new, or what they know will not last.
+    pub(crate) fn is_to_be_told(&self, person: PersonId, is_typing: bool) -> bool {
+        self.typing().tell(person, is_typing, Instant::now())
+    }
+
     /// Who writes, after those who have fallen silent are forgotten; and when to look again.
     pub(crate) fn typing_now(&self) -> (Vec<PersonId>, Option<Instant>) {
         let mut typing = self.typing();

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{
     Site,
-    entry::{Stop, address},
+    entry::Stop,
     form::{self, Sent, Wrong},
     there, unavailable,
 };
@@ -80,7 +80,7 @@ pub(super) async fn change_password(
         .change_password(
             auth,
             id,
-            address(from, &headers),
+            site.address(from, &headers),
             fields.password,
             fields.new_password,
         )
@@ -105,7 +105,7 @@ pub(super) async fn delete(
         Err(wrong) => return again(AccountForm::Delete, name.as_str(), &wrong),
     };
     let deleted = site
-        .delete(auth, id, address(from, &headers), password)
+        .delete(auth, id, site.address(from, &headers), password)
         .await;
     answer(deleted, "/", AccountForm::Delete, name.as_str())
 }
@@ -125,6 +125,7 @@ impl Site {
         if !is_own {
             self.room
                 .hold(&name, reservation)
+                .await
                 .map_err(|wrong| Stop::because(wrong.to_string()))?;
         }
         match self.accounts.rename(id, &name).await {
@@ -133,7 +134,7 @@ impl Site {
                 Ok(())
             }
             Err(error) => {
-                self.room.release(reservation);
+                self.room.release(&name, reservation);
                 Err(match error {
                     CreateError::Store(error) => error.into(),
                     taken @ CreateError::Taken(_) => Stop::because(taken.to_string()),

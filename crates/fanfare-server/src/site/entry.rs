@@ -3,7 +3,6 @@
 use std::{
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
-    time::Instant,
 };
 
 use axum::{
@@ -92,7 +91,7 @@ pub(super) async fn login(
         Err(wrong) => return again(EntryForm::Login, "", &wrong),
     };
     let name = Name::parse(&fields.username).ok();
-    let from = address(from, &headers);
+    let from = site.address(from, &headers);
     match site.check(&auth, from, name, fields.password).await {
         Ok(user) => site.sign_in(auth, &user).await,
         Err(Stop::Wrong(wrong)) => again(EntryForm::Login, &fields.username, &wrong),
@@ -138,11 +137,12 @@ impl Site {
         let name = self
             .room
             .reserve(&name, person)
+            .await
             .map_err(|wrong| Stop::because(wrong.to_string()))?;
         match self.check_no_account(&name).await {
             Ok(()) => Ok(User::guest(person, name)),
             Err(stop) => {
-                self.room.release(person);
+                self.room.release(&name, person);
                 Err(stop)
             }
         }
@@ -174,9 +174,10 @@ impl Site {
         };
         self.room
             .hold(&name, holder)
+            .await
             .map_err(|wrong| Stop::because(wrong.to_string()))?;
         let created = self.accounts.create(&name, hash).await;
-        self.room.release(holder);
+        self.room.release(&name, holder);
         match created {
             Ok(account) => Ok(account.into()),
             Err(CreateError::Store(error)) => Err(error.into()),
@@ -193,18 +194,14 @@ impl Site {
         password: String,
     ) -> Result<User, Stop> {
         let key = name.as_ref().map_or("", Name::key).to_owned();
-        {
-            let (mut throttle, now) = (self.throttle(), Instant::now());
-            if let Some(wait) = throttle.wait(from, &key, now) {
-                return Err(Stop::Wrong(Wrong::too_often(wait)));
-            }
-            throttle.handle_attempt(from, &key, now);
+        if let Err(wait) = self.throttle.begin(from, &key).await {
+            return Err(Stop::Wrong(Wrong::too_often(wait)));
         }
         let credentials = Credentials { name, password };
         let checked = auth.authenticate(credentials).await;
         match checked.map_err(AuthError::from)? {
             Some(user) => {
-                self.throttle().handle_success(from, &key);
+                self.throttle.handle_success(from, &key).await;
                 Ok(user)
             }
             None => Err(Stop::because(
@@ -246,9 +243,15 @@ impl Site {
     }
 }
 
-/// Where a request came from. What stands between on this machine says it in a header; behind a listener
-/// that says nothing, all come from one place.
-pub(super) fn address(from: From, headers: &HeaderMap) -> IpAddr {
+impl Site {
+    /// Where a request came from. What stands between on this machine, or is one of our proxies, says it in a header;
+    /// behind a listener that says nothing, all come from one place.
+    pub(super) fn address(&self, from: From, headers: &HeaderMap) -> IpAddr {
+        address(from, headers, &self.proxies)
+    }
+}
+
+fn address(from: From, headers: &HeaderMap, proxies: &[IpAddr]) -> IpAddr {
     let peer = from.map_or(
         IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         |Extension(RemoteAddr(from))| from.ip().to_canonical(),
@@ -257,7 +260,8 @@ pub(super) fn address(from: From, headers: &HeaderMap) -> IpAddr {
     let last = forwarded
         .and_then(|addresses| addresses.to_str().ok()?.split(',').next_back())
         .and_then(|address| address.trim().parse().ok());
-    last.filter(|_| peer.is_loopback()).unwrap_or(peer)
+    last.filter(|_| peer.is_loopback() || proxies.contains(&peer))
+        .unwrap_or(peer)
 }
 
 /// The addresses that a request came through, as proxies write them; the last one is what the last proxy saw.
@@ -270,4 +274,25 @@ fn again(form: EntryForm, typed: &str, wrong: &Wrong) -> Response {
         .map(|seconds| [(header::RETRY_AFTER, seconds.to_string())]);
     let answer = page(wrong.status, pages::entry(form, typed, &wrong.why));
     (retry_after, answer).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_proxy_of_ours_says_where_a_request_came_from() {
+        let proxies = ["10.0.0.1".parse().unwrap()];
+        let mut headers = HeaderMap::new();
+        headers.append(FORWARDED_FOR, "192.0.2.9, 192.0.2.1".parse().unwrap());
+        for (peer, from) in [
+            ("10.0.0.1:1", "192.0.2.1"),
+            ("127.0.0.1:1", "192.0.2.1"),
+            ("[::ffff:10.0.0.1]:1", "192.0.2.1"),
+            ("10.0.0.2:1", "10.0.0.2"),
+        ] {
+            let peer = Some(Extension(RemoteAddr(peer.parse().unwrap())));
+            assert_eq!(address(peer, &headers, &proxies).to_string(), from);
+        }
+    }
 }

@@ -51,7 +51,7 @@ async fn client_js() -> impl IntoResponse {
 async fn server_js() -> impl IntoResponse {
     (
         public("text/plain; charset=utf-8"),
-        include_str!("../room.rs"),
+        include_str!("../room/mod.rs"),
     )
 }
 

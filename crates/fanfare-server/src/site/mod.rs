@@ -5,10 +5,7 @@ mod entry;
 mod files;
 mod form;
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -38,8 +35,10 @@ pub(crate) struct Site {
     pub(crate) hasher: Hasher,
     /// Origins besides our own whose pages may send forms.
     pub(crate) origins: Vec<String>,
+    /// Whose word on where a request came from is believed, besides this machine's.
+    pub(crate) proxies: Vec<IpAddr>,
     pub(crate) session_seconds: u32,
-    pub(crate) throttle: Mutex<Throttle>,
+    pub(crate) throttle: Throttle,
 }
 
 impl Site {
@@ -72,10 +71,6 @@ impl Site {
             .layer(middleware::from_fn_with_state(site.clone(), only_ours))
             .layer(middleware::from_fn(finish))
             .with_state(site)
-    }
-
-    fn throttle(&self) -> MutexGuard<'_, Throttle> {
-        self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

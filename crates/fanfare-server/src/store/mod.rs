@@ -19,6 +19,7 @@ pub(crate) use messages::{Appended, Draft, Message, Messages, is_full};
 pub(crate) use postgres::{Bell, News};
 pub(crate) use sessions::Sessions;
 
+use crate::broker::{Broker, RedisSessions};
 use postgres::{PgAccounts, PgMessages, PgSessions, Postgres};
 use sqlite::{Sqlite, SqliteAccounts, SqliteMessages, SqliteSessions};
 
@@ -64,6 +65,14 @@ impl Store {
         Ok(Self { body, sessions })
     }
 
+    /// The same, but for sessions: they are kept in Redis.
+    pub(crate) fn with_sessions_in(self, broker: Broker) -> Self {
+        Self {
+            sessions: Sessions::new(RedisSessions::new(broker)),
+            ..self
+        }
+    }
+
     pub(crate) fn accounts(&self) -> Arc<dyn Accounts> {
         match &self.body {
             Body::Sqlite(sqlite) => Arc::new(SqliteAccounts::new(sqlite.pool.clone())),
@@ -76,6 +85,11 @@ impl Store {
             Body::Sqlite(sqlite) => Arc::new(SqliteMessages::new(sqlite.pool.clone())),
             Body::Postgres(postgres) => Arc::new(PgMessages::new(postgres)),
         }
+    }
+
+    /// Whether there may be nodes besides this one.
+    pub(crate) fn has_other_nodes(&self) -> bool {
+        matches!(self.body, Body::Postgres(_))
     }
 
     /// What other nodes store, and how to hear of it; nothing where there are no others.

@@ -1,18 +1,19 @@
+use super::ground;
 use crate::{
     heard::{ask, is_ended, next},
-    server::{PASSWORD, Server, check_refused, cookie_of, new_database},
+    server::{PASSWORD, Server, check_refused, cookie_of},
 };
 
 const OTHER_PASSWORD: &str = "another+horse+battery";
 
 #[tokio::test]
 async fn an_account_is_there_again_after_a_restart() {
-    let database = new_database();
-    let server = Server::start_with(&database, &[]);
+    let ground = ground();
+    let server = Server::on(&ground);
     let cookie = server.register("Anna").await;
     assert!(server.stop().await.0.success());
 
-    let server = Server::start_with(&database, &[]);
+    let server = Server::on(&ground);
     let mut anna = server.open(&cookie).await;
     anna.join_nsp("/", "").await;
     let you = &next(&mut anna, "users").await["you"];
@@ -32,7 +33,7 @@ async fn an_account_is_there_again_after_a_restart() {
 
 #[tokio::test]
 async fn a_wrong_password_and_an_unknown_name_are_told_the_same() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     server.register("Anna").await;
     let why = "the name or the password is wrong";
     let wrong = server.log_in("Anna", "wrong+horse+battery").await;
@@ -49,7 +50,7 @@ async fn a_wrong_password_and_an_unknown_name_are_told_the_same() {
 
 #[tokio::test]
 async fn only_failed_attempts_are_slowed_down() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     server.register("Anna").await;
     for _ in 0..8 {
         assert_eq!(server.log_in("Anna", PASSWORD).await.status, 303);
@@ -77,7 +78,7 @@ async fn only_failed_attempts_are_slowed_down() {
 
 #[tokio::test]
 async fn a_name_belongs_to_one_guest_or_one_account() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     let form = |name: &str| format!("username={name}&password={PASSWORD}");
     server.register("Stra%C3%9Fe").await;
     let taken = server.post("/register", &form("STRASSE"), &[]).await;
@@ -102,7 +103,7 @@ async fn a_name_belongs_to_one_guest_or_one_account() {
 
 #[tokio::test]
 async fn a_guest_whose_name_has_become_an_accounts_is_told_so() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     let guest = server.sign_in("Anna").await;
     server
         .post("/logout", "", &[("Cookie", "fanfare_session=none")])
@@ -121,7 +122,7 @@ async fn a_guest_whose_name_has_become_an_accounts_is_told_so() {
 
 #[tokio::test]
 async fn what_is_no_password_is_told_the_rule_and_nothing_is_stored() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     for (password, why) in [
         ("short", "10 to 128 characters; this one has 5"),
         ("", "10 to 128 characters; this one has 0"),
@@ -149,7 +150,7 @@ async fn what_is_no_password_is_told_the_rule_and_nothing_is_stored() {
 
 #[tokio::test]
 async fn another_password_ends_all_other_sessions_of_the_account() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     let here = server.register("Anna").await;
     let there = cookie_of(&server.log_in("Anna", PASSWORD).await);
     let bert = server.sign_in("Bert").await;
@@ -200,7 +201,7 @@ async fn another_password_ends_all_other_sessions_of_the_account() {
 
 #[tokio::test]
 async fn another_name_is_told_to_everyone_and_frees_the_first() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     let anna = server.register("Anna").await;
     server.register("Carla").await;
     let bert = server.sign_in("Bert").await;
@@ -236,7 +237,7 @@ async fn another_name_is_told_to_everyone_and_frees_the_first() {
 
 #[tokio::test]
 async fn a_deleted_account_is_gone_with_its_sessions() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     let anna = server.register("Anna").await;
     let there = cookie_of(&server.log_in("Anna", PASSWORD).await);
     let mut stays = server.arrive(&server.sign_in("Bert").await).await;
@@ -279,7 +280,7 @@ async fn a_deleted_account_is_gone_with_its_sessions() {
 
 #[tokio::test]
 async fn a_session_that_expires_takes_its_sockets_along() {
-    let server = Server::start_with(&new_database(), &["--session-seconds", "2"]);
+    let server = Server::on_with(&ground(), &["--session-seconds", "2"]);
     let anna = server.sign_in("Anna").await;
     let mut page = server.arrive(&anna).await;
     is_ended(&mut page).await;
@@ -294,7 +295,7 @@ async fn a_session_that_expires_takes_its_sockets_along() {
 
 #[tokio::test]
 async fn guests_and_strangers_have_no_account_page() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     let guest = server.sign_in("Anna").await;
     for cookie in ["", &guest, "fanfare_session=forged"] {
         assert_eq!(
@@ -330,7 +331,7 @@ async fn guests_and_strangers_have_no_account_page() {
 
 #[tokio::test]
 async fn signing_in_to_an_account_ends_the_guest_of_the_same_browser() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     server.register("Anna").await;
     let guest = server.sign_in("Gast").await;
     let mut page = server.arrive(&guest).await;

@@ -1,10 +1,14 @@
 //! The program as people and browsers meet it: a process of its own, HTTP and sockets.
 
-mod accounts;
+#![expect(
+    clippy::duplicate_mod,
+    reason = "each of them runs with every kind of database"
+)]
+
+mod alone;
 mod bench;
 mod heard;
-mod messages;
-mod pages;
-mod room;
+mod nodes;
+mod postgres;
 mod server;
 mod starting;

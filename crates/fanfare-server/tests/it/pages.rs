@@ -1,8 +1,9 @@
+use super::ground;
 use crate::server::{Server, check_refused, cookie_of};
 
 #[tokio::test]
 async fn a_name_leads_into_the_room_and_no_name_back_to_the_form() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     let answer = server.post("/guest", "username=Anna", &[]).await;
     assert_eq!(
         (answer.status, answer.header("location")),
@@ -21,7 +22,7 @@ async fn a_name_leads_into_the_room_and_no_name_back_to_the_form() {
 
 #[tokio::test]
 async fn the_form_says_what_is_wrong_with_a_name() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     let long = format!("username={}", "%F0%9F%98%80".repeat(10_000));
     for (form, why) in [
         ("username=", "a name has 1 to 32 characters; this one has 0"),
@@ -54,7 +55,7 @@ async fn the_form_says_what_is_wrong_with_a_name() {
 
 #[tokio::test]
 async fn a_name_is_taken_as_long_as_its_session_may_still_come() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     let anna = server.sign_in("Anna").await;
     check_refused(
         &server.post("/guest", "username=ANNA", &[]).await,
@@ -74,7 +75,7 @@ async fn a_name_is_taken_as_long_as_its_session_may_still_come() {
 
 #[tokio::test]
 async fn signing_out_ends_every_copy_of_the_cookie() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     let first = server.sign_in("Anna").await;
     let second = cookie_of(
         &server
@@ -91,7 +92,7 @@ async fn signing_out_ends_every_copy_of_the_cookie() {
 
 #[tokio::test]
 async fn a_foreign_page_can_sign_nobody_in_or_out() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     let cookie = server.sign_in("Anna").await;
     let foreign = [("Origin", "http://evil.example"), ("Cookie", &*cookie)];
     check_refused(
@@ -109,7 +110,7 @@ async fn a_foreign_page_can_sign_nobody_in_or_out() {
 
 #[tokio::test]
 async fn the_two_files_that_the_lesson_checks_are_open_to_every_page() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     let source = server.get("/_api/server.js", "").await;
     assert!(source.text().starts_with("//! This is Rust"));
     assert!(source.text().contains("io.on_connect(") && source.text().contains("currentUsers"));
@@ -144,7 +145,7 @@ async fn the_two_files_that_the_lesson_checks_are_open_to_every_page() {
 
 #[tokio::test]
 async fn every_answer_keeps_foreign_scripts_out() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     for path in ["/", "/chat", "/healthz", "/nothing"] {
         let answer = server.get(path, "").await;
         let policy = answer.header("content-security-policy").unwrap_or_default();

@@ -1,6 +1,7 @@
 use fanfare_testkit::Client;
 use serde_json::Value;
 
+use super::ground;
 use crate::{
     heard::{event, next},
     server::Server,
@@ -19,7 +20,7 @@ fn names(users: &Value) -> Vec<(&str, u64)> {
 
 #[tokio::test]
 async fn everyone_is_told_who_comes_and_how_many_there_are() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     let mut anna = server.enter(&server.sign_in("Anna").await, 1).await;
     let came = next(&mut anna, "user").await;
     let id = came["id"].as_str().expect("an id").to_owned();
@@ -58,7 +59,7 @@ async fn everyone_is_told_who_comes_and_how_many_there_are() {
 
 #[tokio::test]
 async fn who_has_not_signed_in_is_told_so_and_the_connection_lives() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     for (cookie, why) in [
         ("", "not signed in: open / and enter a name first"),
         (
@@ -84,7 +85,7 @@ async fn who_has_not_signed_in_is_told_so_and_the_connection_lives() {
 
 #[tokio::test]
 async fn a_message_reaches_everyone_and_is_answered_with_its_id() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     let mut anna = server.arrive(&server.sign_in("Anna").await).await;
     anna.send(r#"420["chat message"," hello\n"]"#).await;
     let message = anna.hear().await;
@@ -96,7 +97,7 @@ async fn a_message_reaches_everyone_and_is_answered_with_its_id() {
 
 #[tokio::test]
 async fn what_is_no_message_is_answered_with_the_rule() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     let mut anna = server.arrive(&server.sign_in("Anna").await).await;
     let million = format!("\"{}\"", "a".repeat(1_000_000));
     let million_of_four_bytes = format!("\"{}\"", "\u{1f600}".repeat(1_000_000));
@@ -138,7 +139,7 @@ async fn what_is_no_message_is_answered_with_the_rule() {
 
 #[tokio::test]
 async fn signing_out_ends_the_pages_of_that_session_at_once() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     let mut anna = server.enter(&server.sign_in("Anna").await, 1).await;
     let cookie = server.sign_in("Bert").await;
     let mut pages = [
@@ -160,7 +161,7 @@ async fn signing_out_ends_the_pages_of_that_session_at_once() {
 
 #[tokio::test]
 async fn a_shutdown_tells_nobody_that_others_have_left() {
-    let server = Server::start();
+    let server = Server::on(&ground());
     let mut pages = Vec::new();
     for (name, count) in [("Anna", 1), ("Bert", 2)] {
         pages.push(server.enter(&server.sign_in(name).await, count).await);

@@ -6,9 +6,13 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
+use fanfare_daemons::{Postgres, Redis};
 use fanfare_testkit::{
     Client, Http, Request, Response, WebSocket, connect, eventually, upgrade_request,
 };
@@ -19,18 +23,61 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     process: Child,
     stdout: BufReader<ChildStdout>,
+    _ground: Ground,
+}
+
+/// What servers stand on: where they keep what they have to remember.
+#[derive(Clone, Debug)]
+pub(crate) struct Ground {
+    words: Vec<String>,
+    /// It runs for as long as anyone stands on it.
+    redis: Option<Arc<Redis>>,
+}
+
+impl Ground {
+    /// A file of SQLite's, for one server.
+    pub(crate) fn file() -> Self {
+        let file = new_folder().join("fanfare.db");
+        let words = [
+            "--database".to_owned(),
+            format!("sqlite://{}", file.display()),
+        ];
+        Self {
+            words: words.to_vec(),
+            redis: None,
+        }
+    }
+
+    /// Stops Redis, or has it go on, by the name of a signal.
+    pub(crate) fn signal_redis(&self, name: &str) {
+        let daemon = self.redis.as_ref().and_then(|redis| redis.daemon());
+        assert!(daemon.expect("there is one").signal(name));
+    }
+
+    /// PostgreSQL and Redis, for several.
+    pub(crate) fn shared() -> Self {
+        let database = Postgres::shared()
+            .new_database()
+            .expect("it makes databases");
+        let redis = Redis::start().unwrap_or_else(|error| panic!("{error}"));
+        let words = ["--database", &database, "--redis", &redis.url()].map(str::to_owned);
+        Self {
+            words: words.to_vec(),
+            redis: Some(Arc::new(redis)),
+        }
+    }
 }
 
 impl Server {
-    /// Starts it with a database of its own.
-    pub(crate) fn start() -> Self {
-        Self::start_with(&new_database(), &[])
+    /// Starts it on this `ground`.
+    pub(crate) fn on(ground: &Ground) -> Self {
+        Self::on_with(ground, &[])
     }
 
-    /// Starts it with this `database`, and further words of a command line.
-    pub(crate) fn start_with(database: &str, words: &[&str]) -> Self {
+    /// The same, with further words of a command line.
+    pub(crate) fn on_with(ground: &Ground, words: &[&str]) -> Self {
         let mut process = fanfare(&["serve", "--log", "warn", "--listen", "127.0.0.1:0"])
-            .args(["--database", database])
+            .args(&ground.words)
             .args(words)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -46,6 +93,7 @@ impl Server {
             address: address.trim().parse().expect("that is an address"),
             process,
             stdout,
+            _ground: ground.clone(),
         }
     }
 
@@ -158,6 +206,7 @@ pub(crate) fn fanfare(words: &[&str]) -> Command {
         .args(words)
         .env_remove("FANFARE_COMMAND")
         .env_remove("FANFARE_DATABASE")
+        .env_remove("FANFARE_REDIS")
         .env_remove("FANFARE_LOG");
     command
 }
@@ -196,11 +245,6 @@ pub(crate) fn new_folder() -> PathBuf {
     );
     fs::create_dir_all(&folder).expect("the build's folder can be written");
     folder.into()
-}
-
-/// A database that no other test has.
-pub(crate) fn new_database() -> String {
-    format!("sqlite://{}", new_folder().join("fanfare.db").display())
 }
 
 /// What all accounts of tests have.

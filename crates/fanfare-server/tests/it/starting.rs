@@ -2,7 +2,7 @@ use std::{fs, net::TcpStream, process::Command};
 
 use fanfare_testkit::eventually;
 
-use crate::server::{Server, fanfare, new_folder, run};
+use crate::server::{Ground, Server, fanfare, new_folder, run};
 
 /// Runs the program, which has to refuse; gives what it said.
 async fn refusal(command: &mut Command, named: &str) -> String {
@@ -14,7 +14,7 @@ async fn refusal(command: &mut Command, named: &str) -> String {
 
 #[tokio::test]
 async fn it_says_where_it_is_and_what_to_do() {
-    let server = Server::start();
+    let server = Server::on(&Ground::file());
     let address = server.address;
     assert_ne!(address.port(), 0);
     let (status, rest) = server.stop().await;
@@ -28,7 +28,7 @@ async fn it_says_where_it_is_and_what_to_do() {
 
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
-    let server = Server::start();
+    let server = Server::on(&Ground::file());
     // Nobody reads at its end, so that the shutdown waits for it.
     let _page = server.enter(&server.sign_in("Anna").await, 1).await;
     server.signal();
@@ -41,7 +41,7 @@ async fn a_second_signal_ends_it_at_once() {
 
 #[tokio::test]
 async fn a_port_that_is_taken_is_named_with_a_command_that_works() {
-    let server = Server::start();
+    let server = Server::on(&Ground::file());
     let address = server.address.to_string();
     let words = [
         "serve",
@@ -94,6 +94,10 @@ async fn a_command_line_that_makes_no_sense_is_refused() {
             "sqlite://PATH",
         ),
         (&["--listen", "203.0.113.1:3000"], "203.0.113.1:3000"),
+        (
+            &["--redis", "redis://127.0.0.1:1"],
+            "--database postgres://USER:PASSWORD@HOST/NAME",
+        ),
     ] {
         refusal(&mut fanfare(words), named).await;
     }

@@ -1,4 +1,4 @@
-//! Throttle: who has failed too often, and how long they have to wait. Plain data: no clock, no lock.
+//! Local: who has failed too often on this node, and how long they have to wait. Plain data: no clock, no lock.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -6,16 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::{FIRST_PAUSE, FORGET, FREE, Key, MAX_PAUSE, keys};
+
 /// Failed attempts to sign in, by address and name, and by address alone. Those that succeed cost nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Throttle {
+pub(super) struct Local {
     failures: HashMap<Key, Failures>,
     /// When each key was last seen to fail; older entries of a key are passed over.
     order: VecDeque<(Instant, Key)>,
 }
-
-/// Who tries: from where, and under which name if it is about one.
-type Key = (IpAddr, Option<Box<str>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Failures {
@@ -23,9 +22,9 @@ struct Failures {
     last: Instant,
 }
 
-impl Throttle {
+impl Local {
     /// How long this address has to wait before it may try this name again, if it has to.
-    pub(crate) fn wait(&self, from: IpAddr, name: &str, now: Instant) -> Option<Duration> {
+    pub(super) fn wait(&self, from: IpAddr, name: &str, now: Instant) -> Option<Duration> {
         let keys = keys(from, name);
         let waits = keys.iter().zip(FREE).filter_map(|(key, free)| {
             let failures = self.failures.get(key)?;
@@ -38,7 +37,7 @@ impl Throttle {
 
     /// An attempt begins. It counts as failed until it [succeeds](Self::handle_success), so that many at once
     /// are no way round.
-    pub(crate) fn handle_attempt(&mut self, from: IpAddr, name: &str, now: Instant) {
+    pub(super) fn handle_attempt(&mut self, from: IpAddr, name: &str, now: Instant) {
         self.forget(now);
         for key in keys(from, name) {
             let failures = self
@@ -52,7 +51,7 @@ impl Throttle {
     }
 
     /// The attempt succeeded: earlier failures with this name were slips.
-    pub(crate) fn handle_success(&mut self, from: IpAddr, name: &str) {
+    pub(super) fn handle_success(&mut self, from: IpAddr, name: &str) {
         let [with_name, address] = keys(from, name);
         self.failures.remove(&with_name);
         if let Some(failures) = self.failures.get_mut(&address) {
@@ -76,30 +75,6 @@ impl Throttle {
     }
 }
 
-fn keys(from: IpAddr, name: &str) -> [Key; 2] {
-    let from = match from.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        // Whoever has one address of such a network has all of them.
-        IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !HOST_BITS).into()),
-    };
-    [(from, Some(name.into())), (from, None)]
-}
-
-/// Failures without a pause: of one name from one address, and of all names from one address, behind
-/// which there may be many people.
-const FREE: [u32; 2] = [5, 50];
-
-/// Of an IPv6 address the half that its network does not fix.
-const HOST_BITS: u128 = 0xffff_ffff_ffff_ffff;
-
-/// Doubled with each further failure.
-const FIRST_PAUSE: Duration = Duration::from_secs(2);
-
-const MAX_PAUSE: Duration = Duration::from_secs(15 * 60);
-
-/// After this long without another, failures are forgotten.
-const FORGET: Duration = Duration::from_secs(60 * 60);
-
 /// Failures remembered; beyond it the oldest go.
 const MAX_KEPT: usize = 20_000;
 
@@ -114,7 +89,7 @@ mod tests {
 
     #[test]
     fn pauses_double_with_each_failure_and_end() {
-        let (mut throttle, mut now) = (Throttle::default(), Instant::now());
+        let (mut throttle, mut now) = (Local::default(), Instant::now());
         for _ in 0..4 {
             throttle.handle_attempt(HERE, "anna", now);
             assert_eq!(throttle.wait(HERE, "anna", now), None);
@@ -130,7 +105,7 @@ mod tests {
 
     #[test]
     fn other_names_and_other_addresses_do_not_wait() {
-        let (mut throttle, now) = (Throttle::default(), Instant::now());
+        let (mut throttle, now) = (Local::default(), Instant::now());
         for _ in 0..10 {
             throttle.handle_attempt(HERE, "anna", now);
         }
@@ -141,7 +116,7 @@ mod tests {
 
     #[test]
     fn who_tries_many_names_waits_for_all_of_them() {
-        let (mut throttle, now) = (Throttle::default(), Instant::now());
+        let (mut throttle, now) = (Local::default(), Instant::now());
         for number in 0..50 {
             assert_eq!(throttle.wait(HERE, "anna", now), None);
             throttle.handle_attempt(HERE, &format!("name {number}"), now);
@@ -152,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_success_forgives_the_slips_before_it() {
-        let (mut throttle, now) = (Throttle::default(), Instant::now());
+        let (mut throttle, now) = (Local::default(), Instant::now());
         for _ in 0..4 {
             throttle.handle_attempt(HERE, "anna", now);
         }
@@ -163,7 +138,7 @@ mod tests {
 
     #[test]
     fn addresses_of_one_network_are_one() {
-        let (mut throttle, now) = (Throttle::default(), Instant::now());
+        let (mut throttle, now) = (Local::default(), Instant::now());
         for host in 0..5 {
             let from = format!("2001:db8::{host}").parse().unwrap();
             throttle.handle_attempt(from, "anna", now);
@@ -175,7 +150,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded() {
-        let (mut throttle, now) = (Throttle::default(), Instant::now());
+        let (mut throttle, now) = (Local::default(), Instant::now());
         for number in 0..2 * MAX_KEPT {
             throttle.handle_attempt(HERE, &number.to_string(), now);
         }

@@ -3,6 +3,9 @@
 //!
 //! `/_api/server.js` answers with this file.
 
+mod company;
+mod endings;
+
 use std::{
     future::{pending, ready},
     sync::{
@@ -14,24 +17,25 @@ use std::{
 
 use fanfare::{Ack, Admission, Handshake, Io, RawArgs, Refusal, Socket};
 use tokio::{
-    sync::Notify,
+    sync::{Mutex as AsyncMutex, Notify},
     time::{sleep, sleep_until},
 };
 
+use company::LEASE;
+
 use crate::{
     auth::{COOKIE, Doorkeeper, SessionTag, User},
+    broker::Broker,
     clock::now_ms,
     history::History,
     message,
     names::Name,
+    nodes::{Neighbours, NodeId, Word},
     people::{Arrival, GRACE, People, Taken},
     person::PersonId,
     store::{Accounts, Draft, Store},
     talk::{TYPING_INTERVAL, Talk},
-    wire::{
-        Page, Past, PeoplePage, Renamed, Tabs, UserChange, Users, Wanted, Writer, Writers, You,
-        refuse,
-    },
+    wire::{Page, Past, PeoplePage, Tabs, UserChange, Users, Wanted, Writer, Writers, You, refuse},
 };
 
 /// Everyone who is here, what they are told, and what they say.
@@ -48,6 +52,15 @@ pub(crate) struct Room {
     talk: Talk,
     typing_changed: Notify,
     history: Arc<Mutex<History>>,
+    /// Through which the other nodes are reached, if there may be others.
+    broker: Option<Broker>,
+    /// Taken after the people, never before.
+    neighbours: Mutex<Neighbours>,
+    roll_wanted: Notify,
+    /// Names of guests that other nodes are to be told are free.
+    freed: Mutex<Vec<(Name, PersonId)>>,
+    /// Held while they are told.
+    freeing: AsyncMutex<()>,
     /// How often sessions have been ended. A socket that was admitted before the last time is looked at again.
     endings: AtomicU64,
     /// Tells pages that come back whether it is the same server.
@@ -56,7 +69,12 @@ pub(crate) struct Room {
 
 impl Room {
     /// Opens the room to sockets with a cookie that stands for somebody.
-    pub(crate) fn open(io: &Io, doors: Doorkeeper, store: &Store) -> Arc<Self> {
+    pub(crate) fn open(
+        io: &Io,
+        doors: Doorkeeper,
+        store: &Store,
+        broker: Option<Broker>,
+    ) -> Arc<Self> {
         let room = Arc::new(Self {
             io: io.clone(),
             store: store.clone(),
@@ -67,6 +85,11 @@ impl Room {
             talk: Talk::new(store),
             typing_changed: Notify::new(),
             history: Arc::default(),
+            broker,
+            neighbours: Neighbours::new(NodeId::random()).into(),
+            roll_wanted: Notify::new(),
+            freed: Mutex::default(),
+            freeing: AsyncMutex::default(),
             endings: AtomicU64::new(0),
             started: now_ms().to_string(),
         });
@@ -96,6 +119,7 @@ impl Room {
             ready(())
         });
         room.on_events();
+        room.on_nodes();
         room
     }
 
@@ -137,7 +161,7 @@ impl Room {
         self.io
             .on("typing", move |socket: Socket, is_typing: bool| {
                 if let Some(visitor) = Visitor::here(&socket) {
-                    here.set_typing(visitor.person, is_typing);
+                    here.type_here(visitor.person, is_typing);
                 }
                 ready(())
             });
@@ -159,8 +183,10 @@ impl Room {
             self.talk.write(&self.io),
             self.talk.listen(&self.io),
             self.depart(),
+            self.keep_company(),
             self.tell_typing(),
             self.end_expired(session_life),
+            self.look_again(session_life),
         );
     }
 
@@ -170,76 +196,68 @@ impl Room {
     /// # Errors
     ///
     /// [`Taken`] if somebody else has the name.
-    pub(crate) fn reserve(&self, name: &Name, person: PersonId) -> Result<Name, Taken> {
-        self.reserve_for(name, person, GRACE)
+    pub(crate) async fn reserve(&self, name: &Name, person: PersonId) -> Result<Name, Taken> {
+        self.reserve_for(name, person, GRACE).await
     }
 
-    /// Holds a name while an account is given it; it is to be [released](Self::release) then.
+    /// Holds a name for a guest while an account is given it; it is to be [released](Self::release) then.
     ///
     /// # Errors
     ///
     /// [`Taken`] if somebody else has the name.
-    pub(crate) fn hold(&self, name: &Name, person: PersonId) -> Result<Name, Taken> {
-        self.reserve_for(name, person, LONGEST_WRITE)
+    pub(crate) async fn hold(&self, name: &Name, person: PersonId) -> Result<Name, Taken> {
+        self.reserve_for(name, person, LONGEST_WRITE).await
     }
 
-    fn reserve_for(&self, name: &Name, person: PersonId, time: Duration) -> Result<Name, Taken> {
+    async fn reserve_for(
+        &self,
+        name: &Name,
+        person: PersonId,
+        time: Duration,
+    ) -> Result<Name, Taken> {
         let until = Instant::now() + time;
         let reserved = self.people().reserve(name, person, until);
         self.changed.notify_one();
-        reserved
+        let reserved = reserved?;
+        if let Some(taken) = self.hold_everywhere(&reserved, person, time).await {
+            self.people().release(person);
+            return Err(Taken(taken));
+        }
+        Ok(reserved)
     }
 
     /// Gives a name back that was [reserved](Self::reserve). Who is here keeps it until they leave.
-    pub(crate) fn release(&self, person: PersonId) {
-        self.people().release(person);
-    }
-
-    /// A session has ended: its sockets are disconnected. A guest has no other, and leaves at once.
-    pub(crate) fn end_session(&self, session: SessionTag, person: PersonId) {
-        self.end(|io| io.to(sockets_of(session)).disconnect());
-        if !person.is_account() {
-            self.leave(person);
+    pub(crate) fn release(&self, name: &Name, person: PersonId) {
+        let mut people = self.people();
+        people.release(person);
+        if people.name_of(person).is_none() {
+            self.free_everywhere(name, person);
         }
-    }
-
-    /// All sessions of a person have ended but `session`.
-    pub(crate) fn end_other_sessions(&self, person: PersonId, session: SessionTag) {
-        self.end(|io| {
-            io.to(pages_of(person))
-                .except(sockets_of(session))
-                .disconnect();
-        });
-    }
-
-    /// The person is one no longer: all their sockets are disconnected, and they leave at once.
-    pub(crate) fn end_person(&self, person: PersonId) {
-        self.end(|io| io.to(pages_of(person)).disconnect());
-        self.leave(person);
     }
 
     /// The person goes by another name from now on, which was reserved by `reservation`.
     pub(crate) fn rename(&self, person: PersonId, name: &Name, reservation: PersonId) {
         let mut people = self.people();
         people.remove(reservation);
-        if people.rename(person, name) {
-            let (id, name) = (person.to_string(), name.as_str());
-            self.io.emit("renamed", Renamed { id, name });
-        }
-    }
-
-    /// Disconnects sockets of sessions that the database has ended already. Who connects from now on
-    /// finds that; who was admitted before has joined its room, or looks again when it does.
-    fn end(&self, disconnect: impl FnOnce(&Io)) {
-        self.endings.fetch_add(1, Ordering::AcqRel);
-        disconnect(&self.io);
+        self.free_everywhere(name, reservation);
+        self.rename_here(&mut people, person, name);
+        let name = name.as_str().to_owned();
+        self.tell_nodes(&people, Word::Renamed { person, name });
     }
 
     fn leave(&self, person: PersonId) {
         self.set_typing(person, false);
         let mut people = self.people();
+        let had_pages = 0 < people.pages_here(person);
+        // It may be held for somebody who has not come yet.
+        if let Some(name) = people.name_of(person) {
+            self.free_everywhere(name, person);
+        }
         if let Some(name) = people.remove(person) {
             self.tell(person, &name, Change::Left);
+            if had_pages {
+                self.tell_nodes_pages(&people, person, &name);
+            }
         }
     }
 
@@ -273,6 +291,7 @@ impl Room {
     async fn claim(&self, user: &User) -> Result<Name, Refusal> {
         let name = self
             .reserve(&user.name, user.id)
+            .await
             .map_err(|taken| Refusal::new(format!("{taken}; open / and enter another")))?;
         if user.id.is_account() {
             return Ok(name);
@@ -287,16 +306,20 @@ impl Room {
                 "the server can't look up names just now; try again in a moment".to_owned()
             }
         };
-        self.release(user.id);
+        self.release(&name, user.id);
         Err(Refusal::new(failed))
     }
 
     async fn come(&self, socket: &Socket) {
         let visitor = Visitor::of(socket);
+        let hold = self.hold_everywhere(&visitor.name, visitor.person, LEASE);
+        if hold.await.is_some() {
+            return socket.disconnect();
+        }
         socket.join(sockets_of(visitor.session));
         socket.join(pages_of(visitor.person));
         if self.endings.load(Ordering::Acquire) != visitor.endings
-            && !self.is_signed_in(socket).await
+            && !self.is_signed_in(socket).await.unwrap_or(false)
         {
             return socket.disconnect();
         }
@@ -314,6 +337,7 @@ impl Room {
             }
         }
         let name = people.name_of(visitor.person).unwrap_or(&visitor.name);
+        self.tell_nodes_pages(&people, visitor.person, name);
         socket.emit(
             "users",
             Users {
@@ -329,35 +353,28 @@ impl Room {
         );
     }
 
-    /// Whether the session that the socket was admitted with is still somebody's.
-    async fn is_signed_in(&self, socket: &Socket) -> bool {
-        let cookies = socket
-            .handshake()
-            .header("cookie")
-            .unwrap_or_default()
-            .to_owned();
-        let found = self.doors.who(&cookies).await.ok().flatten();
-        found.is_some_and(|(user, session)| {
-            let visitor = Visitor::of(socket);
-            (user.id, session) == (visitor.person, visitor.session)
-        })
-    }
-
     fn go(&self, socket: &Socket) {
         let Some(Visitor { person, .. }) = Visitor::here(socket) else {
             return;
         };
         let person = *person;
         let mut people = self.people();
-        match people.disconnect(person, Instant::now()) {
-            Some(0) => {
-                drop(people);
-                self.set_typing(person, false);
-                self.changed.notify_one();
-            }
-            Some(tabs) => self.tell_tabs(person, tabs),
-            None => {}
+        let Some(left) = people.disconnect(person, Instant::now()) else {
+            return;
+        };
+        if let Some(name) = people.name_of(person) {
+            self.tell_nodes_pages(&people, person, name);
         }
+        match left {
+            0 => self.away(person),
+            tabs => self.tell_tabs(person, tabs),
+        }
+    }
+
+    /// Somebody's last page is closed; they leave unless another one opens soon.
+    fn away(&self, person: PersonId) {
+        self.set_typing(person, false);
+        self.changed.notify_one();
     }
 
     fn say(&self, socket: &Socket, args: &RawArgs, ack: Ack) {
@@ -368,7 +385,7 @@ impl Room {
         let Some(visitor) = Visitor::here(socket) else {
             return;
         };
-        self.set_typing(visitor.person, false);
+        self.type_here(visitor.person, false);
         let name = self
             .people()
             .name_of(visitor.person)
@@ -381,6 +398,15 @@ impl Room {
             key: said.key,
         };
         self.talk.say(draft, ack);
+    }
+
+    /// A page of this node says whether somebody writes.
+    fn type_here(&self, person: PersonId, is_typing: bool) {
+        let is_to_be_told = self.talk.is_to_be_told(person, is_typing);
+        self.set_typing(person, is_typing);
+        if is_to_be_told {
+            self.tell_nodes(&self.people(), Word::Typing { person, is_typing });
+        }
     }
 
     fn set_typing(&self, person: PersonId, is_typing: bool) {
@@ -429,7 +455,7 @@ impl Room {
             })
         });
         let named: Vec<_> = named.take(WRITERS_SHOWN).collect();
-        self.io.emit_latest(
+        self.io.local().emit_latest(
             "typing",
             Writers {
                 people: named,
@@ -438,27 +464,15 @@ impl Room {
         );
     }
 
-    /// Disconnects the sockets of sessions that have expired.
-    async fn end_expired(&self, session_life: Duration) {
-        loop {
-            sleep((session_life / 2).min(EXPIRY_INTERVAL)).await;
-            match self.store.take_expired_sessions().await {
-                Ok(expired) => {
-                    for session in expired.iter().filter_map(|id| self.doors.tag_of(id)) {
-                        self.end(|io| io.to(sockets_of(session)).disconnect());
-                    }
-                }
-                Err(error) => tracing::warn!(%error, "expired sessions can't be ended"),
-            }
-        }
-    }
-
     /// Tells everyone that somebody came or left.
     fn tell(&self, person: PersonId, name: &Name, change: Change) {
+        if change == Change::Left {
+            self.free_everywhere(name, person);
+        }
         let name = name.as_str();
         let connected = change == Change::Came;
         let current_users = self.io.count().sockets;
-        self.io.emit(
+        self.io.local().emit(
             "user",
             UserChange {
                 username: name,
@@ -472,7 +486,7 @@ impl Room {
 
     fn tell_tabs(&self, person: PersonId, tabs: usize) {
         let id = person.to_string();
-        self.io.emit("tabs", Tabs { id, tabs });
+        self.io.local().emit("tabs", Tabs { id, tabs });
     }
 
     fn people(&self) -> MutexGuard<'_, People> {
@@ -543,5 +557,5 @@ const MORE_SHOWN: usize = 100;
 /// Of those who write, as many as fit into a line.
 const WRITERS_SHOWN: usize = 4;
 
-/// Between two looks for sessions that have expired.
-const EXPIRY_INTERVAL: Duration = Duration::from_secs(60);
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,16 @@
 //! The words after `cargo xtask`.
 
+use std::net::SocketAddr;
 use std::{error, fmt};
+
+use crate::cluster::Plan;
 
 /// What to do.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Task {
     Help,
     Serve(Program),
+    Cluster(Plan),
     Test(Selection),
     Tidy,
     /// The words are the bench's own.
@@ -101,6 +105,7 @@ pub(crate) fn parse(words: &[String]) -> Result<Task, Usage> {
     match command.as_str() {
         "help" | "--help" | "-h" => Ok(Task::Help),
         "serve" => parse_serve(rest).map(Task::Serve),
+        "cluster" => parse_cluster(rest).map(Task::Cluster),
         "test" => parse_test(rest).map(Task::Test),
         "tidy" => match rest.first() {
             None => Ok(Task::Tidy),
@@ -108,7 +113,7 @@ pub(crate) fn parse(words: &[String]) -> Result<Task, Usage> {
         },
         "bench" => Ok(Task::Bench(rest.to_vec())),
         _ => Err(Usage(format!(
-            "'{command}' is no task; there are serve, test, tidy and bench"
+            "'{command}' is no task; there are serve, cluster, test, tidy and bench"
         ))),
     }
 }
@@ -133,6 +138,36 @@ fn parse_serve(words: &[String]) -> Result<Program, Usage> {
         port = Some(lesson_port(address)?);
     }
     Ok(Program::Lesson { port })
+}
+
+fn parse_cluster(words: &[String]) -> Result<Plan, Usage> {
+    let mut plan = Plan {
+        listen: SocketAddr::from(([127, 0, 0, 1], 3000)),
+        nodes: 3,
+    };
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let (name, value) = match word.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (&**word, words.next().map(String::as_str)),
+        };
+        let value = value.unwrap_or_default();
+        let read = match name {
+            "--listen" => value.parse().ok().map(|listen| plan.listen = listen),
+            "--nodes" => value
+                .parse()
+                .ok()
+                .filter(|nodes| (1..=9).contains(nodes))
+                .map(|nodes| plan.nodes = nodes),
+            _ => None,
+        };
+        read.ok_or_else(|| {
+            Usage(format!(
+                "cluster takes --listen 127.0.0.1:PORT and --nodes 1 to 9; it was given '{word}' '{value}'"
+            ))
+        })?;
+    }
+    Ok(plan)
 }
 
 fn lesson_port(address: &str) -> Result<u16, Usage> {
@@ -177,6 +212,8 @@ pub(crate) const HELP: &str = "\
 cargo xtask serve [ARGS…]      set up what is missing, then run `fanfare serve ARGS…`
 cargo xtask serve --lesson [--listen 127.0.0.1:PORT]
                                the same for the lesson's own program
+cargo xtask cluster [--listen 127.0.0.1:PORT] [--nodes N]
+                               the same on several nodes, with PostgreSQL, Redis and haproxy of Debian's
 cargo xtask test [WORD…]       set up what is missing, then run every test;
                                rust, web and conformance choose a part, any other word tests by name
 cargo xtask test conformance --write-table
@@ -232,6 +269,20 @@ mod tests {
         );
         check_refused("serve --lesson --listen", "'--listen'");
         check_refused("serve --lesson --redis x", "'--redis'");
+    }
+
+    #[test]
+    fn a_cluster_has_three_nodes_and_one_address() {
+        let plan = |port, nodes| {
+            let listen = SocketAddr::from(([127, 0, 0, 1], port));
+            Task::Cluster(Plan { listen, nodes })
+        };
+        check("cluster", plan(3000, 3));
+        check("cluster --nodes 2 --listen=127.0.0.1:4000", plan(4000, 2));
+        check_refused("cluster --nodes 0", "'0'");
+        check_refused("cluster --nodes", "'--nodes'");
+        check_refused("cluster --listen 3000", "'3000'");
+        check_refused("cluster up", "'up'");
     }
 
     #[test]

@@ -16,6 +16,8 @@ mod bench;
 mod cargo;
 mod checkout;
 mod chromium;
+mod cluster;
+mod daemons;
 mod debian;
 mod needs;
 mod serve;
@@ -55,6 +57,7 @@ fn run(words: &[String]) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Task::Serve(program) => serve::run(&checkout, &program),
+        Task::Cluster(plan) => cluster::run(&checkout, plan),
         Task::Test(selection) => Ok(test::run(&checkout, &selection)),
         Task::Tidy => tidy::run(&checkout),
         Task::Bench(words) => bench::run(&words),

@@ -9,6 +9,7 @@ use super::foreign;
 use crate::args::{Part, Selection};
 use crate::checkout::Checkout;
 use crate::chromium::{self, Place};
+use crate::daemons::Program;
 use crate::needs::{self, Missing};
 use crate::{cargo, setup, step};
 
@@ -46,6 +47,8 @@ pub(super) struct Ground {
     chromium: Option<Result<PathBuf, Missing>>,
     /// The Python of other makers' packages, and the folder of their programs in Rust; none if no part asked.
     foreign: Option<[Result<PathBuf, Obstacle>; 2]>,
+    /// What the room's nodes share, as far as it is missing for the tests in Rust.
+    daemons: Vec<(&'static str, Missing)>,
 }
 
 impl Ground {
@@ -60,7 +63,16 @@ impl Ground {
             programs: Ok(()),
             chromium: None,
             foreign: None,
+            daemons: Vec::new(),
         };
+        if selection.takes(Part::Rust) {
+            for (name, program) in [("postgresql", Program::Postgres), ("redis", Program::Redis)] {
+                let found = program.find("The tests of several nodes need", place);
+                ground
+                    .daemons
+                    .extend(found.err().map(|missing| (name, missing)));
+            }
+        }
         if selection.takes(Part::Conformance) {
             ground.clients = npm_step(checkout, || setup::packages(&checkout.conformance()));
             ground.programs = step(|| step::run("build", &mut build(checkout)));
@@ -98,6 +110,20 @@ impl Ground {
             Some(foreign) => foreign.each_ref().map(|found| found.as_ref().ok()),
             None => [None, None],
         }
+    }
+
+    /// The words in the names of tests that can't run.
+    pub(super) fn skipped(&self) -> &'static [&'static str] {
+        match self.daemons.is_empty() {
+            true => &[],
+            false => &TESTS_WITH_DAEMONS,
+        }
+    }
+
+    /// What is in the way of the tests of several nodes.
+    pub(super) fn missing_daemons(&self) -> impl Iterator<Item = (&'static str, Obstacle)> {
+        let missing = self.daemons.iter();
+        missing.map(|(name, missing)| (*name, Obstacle::from(missing.clone())))
     }
 
     /// What is in the way of the tests with a browser, and of those of clients in Python and in Rust. They are among the
@@ -139,6 +165,15 @@ fn build(checkout: &Checkout) -> Command {
     command
 }
 
+/// In the names of all tests that start PostgreSQL or Redis.
+const TESTS_WITH_DAEMONS: [&str; 5] = [
+    "postgres::",
+    "nodes::",
+    "room::tests::",
+    "broker::",
+    "throttle::shared::",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,7 +185,24 @@ mod tests {
             programs: Ok(()),
             chromium: None,
             foreign: None,
+            daemons: Vec::new(),
         }
+    }
+
+    #[test]
+    fn tests_of_several_nodes_are_left_out_where_they_can_not_run() {
+        let missing = Missing {
+            what: "no PostgreSQL".to_owned(),
+            how: "on Debian `apt-get install postgresql`",
+        };
+        let ground = Ground {
+            daemons: vec![("postgresql", missing)],
+            ..level()
+        };
+        assert_eq!(ground.of(Part::Rust), Ok(()));
+        assert!(ground.skipped().contains(&"postgres::"));
+        assert_eq!(ground.missing_daemons().count(), 1);
+        assert_eq!(level().skipped(), [""; 0]);
     }
 
     #[test]

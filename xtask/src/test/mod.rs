@@ -30,6 +30,7 @@ pub(crate) fn run(checkout: &Checkout, selection: &Selection) -> ExitCode {
     }
     reports.extend(table(checkout, selection, &ground, &reports));
     let missing = ground.missing_clients().into_iter();
+    let missing = missing.chain(ground.missing_daemons());
     reports.extend(missing.map(|(name, why)| Report::without_run(name, why)));
     summary(&reports, selection, place)
 }
@@ -85,7 +86,7 @@ fn tally(
     ground: &Ground,
 ) -> anyhow::Result<Tally> {
     let mut command = match part {
-        Part::Rust => rust(checkout, selection),
+        Part::Rust => rust(checkout, selection, ground),
         Part::Web => web(checkout),
         Part::Conformance => {
             conformance::command(&checkout.conformance(), &selection.names, ground)?
@@ -122,11 +123,14 @@ fn table(
 }
 
 /// Unit, integration and documentation tests.
-fn rust(checkout: &Checkout, selection: &Selection) -> Command {
+fn rust(checkout: &Checkout, selection: &Selection, ground: &Ground) -> Command {
     let mut command = cargo::command(checkout);
     command
         .args(["test", "--workspace", "--no-fail-fast", "--"])
         .args(&selection.names);
+    for word in ground.skipped() {
+        command.args(["--skip", word]);
+    }
     command
 }
 

@@ -4,11 +4,13 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     process::ExitCode,
+    sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
-use fanfare::{Config, Cors, Io, Limits, Listener, Origins, ProtoLimits};
+use fanfare::{Adapter, Config, Cors, Io, Limits, Listener, Origins, ProtoLimits};
+use fanfare_redis::RedisAdapter;
 use tokio::{task::spawn_blocking, time::timeout};
 
 use crate::{
@@ -36,7 +38,11 @@ pub(crate) async fn run(args: Serve) -> Result<ExitCode> {
         .init();
     check(&args)?;
     let mut signals = Signals::new().context("signals can't be handled")?;
-    let io = Io::with(config(&args));
+    let cluster = match &args.redis {
+        Some(url) => Some(Arc::new(url.adapter()?)),
+        None => None,
+    };
+    let io = Io::with(config(&args, cluster.clone()));
     let listeners = listen::bind(&io, &args.listen).await?;
     let max_bytes = u64::from(args.max_database_mib) * 1024 * 1024;
     let store = Store::open(&args.database, max_bytes).await?;
@@ -68,6 +74,7 @@ pub(crate) async fn run(args: Serve) -> Result<ExitCode> {
         proxies: args.proxy,
         session_seconds: args.session_seconds,
         throttle: Throttle::new(broker),
+        cluster,
     }
     .router();
     for listener in listeners {
@@ -99,14 +106,15 @@ fn check(args: &Serve) -> Result<()> {
     Ok(())
 }
 
-/// How clients are served. The adapter that joins the nodes of `--redis` to one server is to be set here.
-fn config(args: &Serve) -> Config {
+/// How clients are served; by all nodes of `cluster` as by one server.
+fn config(args: &Serve, cluster: Option<Arc<RedisAdapter>>) -> Config {
     let origins = if args.origin.is_empty() {
         Origins::SameOrigin
     } else {
         Origins::List(args.origin.clone())
     };
     Config {
+        adapter: cluster.map(|cluster| -> Arc<dyn Adapter> { cluster }),
         origins,
         // A listed page is there for people who are signed in here.
         cors: Cors {

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use fanfare_redis::{BadUrl, RedisAdapter};
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _};
 
 use crate::store::Secret;
@@ -13,6 +14,15 @@ pub(crate) struct Url(Secret<String>);
 impl Url {
     pub(super) fn client(&self) -> Client {
         Client::open(&*self.0.0).expect("it has been read before")
+    }
+
+    /// What joins the nodes that have this server in common.
+    ///
+    /// # Errors
+    ///
+    /// If it is not understood.
+    pub(crate) fn adapter(&self) -> Result<RedisAdapter, BadUrl> {
+        RedisAdapter::new(&self.0.0)
     }
 
     fn info(&self) -> ConnectionInfo {

@@ -69,6 +69,7 @@ impl Ground {
             proxies: Vec::new(),
             session_seconds: SESSION_SECONDS,
             throttle: Throttle::new(Some(broker)),
+            cluster: None,
         };
         let listener = io.bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr();

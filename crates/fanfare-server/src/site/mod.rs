@@ -15,6 +15,7 @@ use axum::{
     response::{Html, IntoResponse, Redirect, Response},
     routing::{get, post},
 };
+use fanfare_redis::RedisAdapter;
 use tokio::time::timeout;
 
 use crate::{
@@ -39,6 +40,19 @@ pub(crate) struct Site {
     pub(crate) proxies: Vec<IpAddr>,
     pub(crate) session_seconds: u32,
     pub(crate) throttle: Throttle,
+    /// What joins this node with others, if it does.
+    pub(crate) cluster: Option<Arc<RedisAdapter>>,
+}
+
+/// Who balances load over nodes asks this. A node that does not hear the others goes on serving those it has: if Redis
+/// is away that are all nodes, and taking them out would help nobody.
+async fn health(State(site): State<Arc<Site>>) -> &'static str {
+    match &site.cluster {
+        Some(cluster) if cluster.is_deaf() => {
+            "deaf: Redis is out of reach, or what it sends does not arrive; those who are connected here are served"
+        }
+        Some(_) | None => "ok",
+    }
 }
 
 impl Site {
@@ -60,7 +74,7 @@ impl Site {
             .route("/", get(entry::guest_page))
             .merge(with_session)
             .merge(files::router())
-            .route("/healthz", get(|| async { "ok" }))
+            .route("/healthz", get(health))
             .fallback(|| async {
                 (
                     StatusCode::NOT_FOUND,

@@ -1,4 +1,4 @@
-//! Several nodes with one PostgreSQL and one Redis, which do not tell each other anything else.
+//! Several nodes with one PostgreSQL and one Redis: one room.
 
 use fanfare_testkit::within;
 use serde_json::json;
@@ -130,4 +130,53 @@ async fn redis_counts_wrong_passwords_of_all_nodes() {
     for server in [&here, &there] {
         assert_eq!(server.log_in("Anna", PASSWORD).await.status, 429);
     }
+}
+
+#[tokio::test]
+async fn redis_makes_one_count_of_all_nodes() {
+    let [here, there] = two();
+    let mut anna = here.arrive(&here.sign_in("Anna").await).await;
+    let mut bert = there.arrive(&there.sign_in("Bert").await).await;
+    for page in [&mut anna, &mut bert] {
+        while next(page, "user count").await != 2 {}
+    }
+    drop(bert);
+    while next(&mut anna, "user count").await != 1 {}
+}
+
+#[tokio::test]
+async fn redis_tells_every_node_who_comes_and_whose_session_ends() {
+    let [here, there] = two();
+    let mut anna = here.arrive(&here.sign_in("Anna").await).await;
+    let cookie = there.sign_in("Bert").await;
+    let mut bert = there.arrive(&cookie).await;
+    loop {
+        let user = next(&mut anna, "user").await;
+        if user["name"] == "Bert" && user["connected"] == true {
+            break;
+        }
+    }
+    // At once: the next look of the other node's own comes in a minute.
+    here.post("/logout", "", &[("Cookie", &cookie)]).await;
+    is_ended(&mut bert).await;
+    loop {
+        let user = next(&mut anna, "user").await;
+        if user["name"] == "Bert" && user["connected"] == false {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_node_whose_redis_stands_still_says_that_it_is_deaf() {
+    let ground = Ground::shared();
+    let server = Server::on(&ground);
+    let health = async |wanted: &str| {
+        while !server.get("/healthz", "").await.text().starts_with(wanted) {}
+    };
+    within("it hears", health("ok")).await;
+    ground.signal_redis("STOP");
+    within("it notices", health("deaf: ")).await;
+    ground.signal_redis("CONT");
+    within("it hears again", health("ok")).await;
 }

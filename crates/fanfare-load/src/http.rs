@@ -9,13 +9,17 @@ use crate::client::first_line;
 pub(crate) struct Requests {
     host: String,
     path: String,
+    /// Headers that a browser would send, as they go on the wire.
+    padding: String,
 }
 
 impl Requests {
-    pub(crate) fn new(host: &str, path: &str) -> Self {
+    /// Requests have `header_bytes` of headers besides those that they need, or a few more.
+    pub(crate) fn new(host: &str, path: &str, header_bytes: usize) -> Self {
         Self {
             host: host.to_owned(),
             path: path.to_owned(),
+            padding: padding(header_bytes),
         }
     }
 
@@ -49,13 +53,33 @@ impl Requests {
     }
 
     fn line(&self, method: &str, transport: &str, sid: &str) -> Vec<u8> {
-        let Self { host, path } = self;
+        let Self {
+            host,
+            path,
+            padding,
+        } = self;
         let named = if sid.is_empty() { "" } else { "&sid=" };
         format!(
-            "{method} {path}?EIO=4&transport={transport}{named}{sid} HTTP/1.1\r\nHost: {host}\r\n"
+            "{method} {path}?EIO=4&transport={transport}{named}{sid} HTTP/1.1\r\nHost: {host}\r\n{padding}"
         )
         .into_bytes()
     }
+}
+
+/// As many of a browser's headers as fit into `bytes`, and a cookie that fills them up.
+fn padding(bytes: usize) -> String {
+    if bytes == 0 {
+        return String::new();
+    }
+    let least = COOKIE.len() + "x\r\n".len();
+    let mut padding = String::new();
+    for header in BROWSERS {
+        if padding.len() + header.len() + least <= bytes {
+            padding.push_str(header);
+        }
+    }
+    let value = "x".repeat((bytes + 1).saturating_sub(padding.len() + least).max(1));
+    format!("{padding}{COOKIE}{value}\r\n")
 }
 
 /// The head of an answer.
@@ -111,6 +135,16 @@ pub(crate) fn head(bytes: &[u8]) -> Option<Head> {
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 const MAX_HEADERS: usize = 64;
+/// What Chromium sends along with a WebSocket's request, its own extensions left out: they would change the session.
+const BROWSERS: [&str; 6] = [
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36\r\n",
+    "Accept-Language: en-GB,en;q=0.9,de;q=0.8\r\n",
+    "Accept-Encoding: gzip, deflate, br, zstd\r\n",
+    "Cache-Control: no-cache\r\n",
+    "Pragma: no-cache\r\n",
+    "Accept: */*\r\n",
+];
+const COOKIE: &str = "Cookie: session=";
 
 #[cfg(test)]
 mod tests {
@@ -149,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_request_names_the_session_once_there_is_one() {
-        let requests = Requests::new("localhost:3000", "/socket.io/");
+        let requests = Requests::new("localhost:3000", "/socket.io/", 0);
         assert_eq!(
             requests.poll(""),
             b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: localhost:3000\r\n\r\n"
@@ -157,5 +191,15 @@ mod tests {
         assert!(requests.post("s1", b"40").starts_with(
             b"POST /socket.io/?EIO=4&transport=polling&sid=s1 HTTP/1.1\r\nHost: localhost:3000\r\n"
         ));
+    }
+
+    #[test]
+    fn headers_are_as_many_bytes_as_asked_for() {
+        for bytes in [0, 19, 20, 60, 200, 700, 4_000] {
+            let request = Requests::new("h", "/", bytes).poll("");
+            let bare = Requests::new("h", "/", 0).poll("");
+            let padded = request.len() - bare.len();
+            assert_eq!(padded, bytes, "{}", String::from_utf8_lossy(&request));
+        }
     }
 }

@@ -24,6 +24,9 @@ struct Args {
     /// Process id of the server, to measure what it uses
     #[arg(long, global = true)]
     server_pid: Option<u32>,
+    /// Bytes of headers in each request besides those that it needs
+    #[arg(long, default_value_t = 0, global = true)]
+    header_bytes: usize,
     /// Do a hundredth of it
     #[arg(long, global = true)]
     brief: bool,
@@ -56,6 +59,7 @@ fn run(args: &Args) -> anyhow::Result<Value> {
     let swarm = Swarm::new(Load {
         path: args.path.clone(),
         transport: args.transport,
+        header_bytes: args.header_bytes,
         server_pid: args.server_pid,
         length: match args.brief {
             true => Length::Brief,

@@ -12,6 +12,7 @@ use crate::figure::{Figure, Unit};
 use crate::heartbeat::HeartbeatReport;
 use crate::idle::IdleReport;
 use crate::latency::Latency;
+use crate::memory::MemoryReport;
 use crate::meter::Cost;
 use crate::paced::PacedReport;
 use crate::rooms::RoomsReport;
@@ -323,6 +324,26 @@ impl From<IdleReport> for Findings {
                 Unit::Microseconds,
             )
             .figure("idle for", report.settled_s, Unit::Seconds)
+    }
+}
+
+impl From<MemoryReport> for Findings {
+    fn from(report: MemoryReport) -> Self {
+        Self::of(&report, report.cost)
+            .known(
+                "server memory per client, at rest",
+                report.private_bytes_per_client,
+                Unit::Bytes,
+            )
+            .known(
+                "while all are behind",
+                report.peak_bytes_per_client,
+                Unit::Bytes,
+            )
+            .known("at rest again", report.after_bytes_per_client, Unit::Bytes)
+            .figure("rests of", report.settled_s, Unit::Seconds)
+            .figure("messages at once", report.messages.into(), Unit::Count)
+            .figure("bytes of each", report.text_bytes as f64, Unit::Bytes)
     }
 }
 

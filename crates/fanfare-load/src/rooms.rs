@@ -78,7 +78,8 @@ pub fn rooms(swarm: &mut Swarm, members: NonZeroUsize) -> Result<RoomsReport, Lo
     })
 }
 
-struct Rooms {
+/// Everybody in one of many rooms.
+pub(crate) struct Rooms {
     clients: usize,
     members: usize,
     numbered: Numbered,
@@ -87,7 +88,7 @@ struct Rooms {
 }
 
 impl Rooms {
-    fn new(clients: usize, members: usize) -> Self {
+    pub(crate) fn new(clients: usize, members: usize) -> Self {
         Self {
             clients,
             members: members.min(clients),
@@ -106,7 +107,7 @@ impl Rooms {
     }
 
     /// Each joins its room, and waits for the ack; nobody is told anything meanwhile.
-    fn join(&mut self, swarm: &mut Swarm) -> Result<(), LoadError> {
+    pub(crate) fn join(&mut self, swarm: &mut Swarm) -> Result<(), LoadError> {
         swarm.expect("join");
         let start = format!("43{}[", self.ack);
         for client in 0..self.clients {

@@ -6,11 +6,12 @@ use std::time::Duration;
 use clap::builder::RangedU64ValueParser;
 
 use crate::error::LoadError;
+use crate::memory::Memory;
 use crate::report::Report;
 use crate::slow::Slow;
 use crate::storm::Leaving;
 use crate::swarm::Swarm;
-use crate::{burst, churn, echo, heartbeat, idle, paced, pending, rooms, slow, storm};
+use crate::{burst, churn, echo, heartbeat, idle, memory, paced, pending, rooms, slow, storm};
 
 /// What is done to a server, as a command line says it.
 #[derive(Clone, Copy, Debug, clap::Subcommand)]
@@ -72,6 +73,18 @@ pub enum Scenario {
         #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=3_600))]
         settle: u64,
     },
+    /// All join a room, are told something and rest; then all are told much while they do not read, and rest: 'join', 'burst', 'echo'
+    Memory {
+        /// Seconds of each rest
+        #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=3_600))]
+        settle: u64,
+        /// Messages that all are told at once
+        #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        messages: u32,
+        /// Bytes of each
+        #[arg(long, value_name = "BYTES", default_value_t = 128, value_parser = one_to(65_536))]
+        bytes: usize,
+    },
 }
 
 impl Scenario {
@@ -88,6 +101,7 @@ impl Scenario {
             Self::Slow { .. } => "slow",
             Self::Heartbeat { .. } => "heartbeat",
             Self::Idle { .. } => "idle",
+            Self::Memory { .. } => "memory",
         }
     }
 
@@ -123,6 +137,18 @@ impl Scenario {
             }
             Self::Heartbeat { seconds } => heartbeat(clients, Duration::from_secs(seconds))?.into(),
             Self::Idle { settle } => idle(clients, Duration::from_secs(settle))?.into(),
+            Self::Memory {
+                settle,
+                messages,
+                bytes,
+            } => {
+                let plan = Memory {
+                    settle: Duration::from_secs(settle),
+                    messages,
+                    text_bytes: bytes,
+                };
+                memory(clients, &plan)?.into()
+            }
         };
         Ok(Report::new(self.name(), findings, swarm))
     }

@@ -28,6 +28,8 @@ pub struct Load {
     pub clients: usize,
     /// How they come.
     pub transport: Transport,
+    /// Bytes of headers in each request besides those that it needs, such as a browser sends.
+    pub header_bytes: usize,
     /// The server's process, if what it uses is to be measured.
     pub server_pid: Option<u32>,
     /// How much of it a scenario does.
@@ -54,6 +56,7 @@ impl Load {
             path: "/socket.io/".to_owned(),
             clients,
             transport: Transport::WebSocket,
+            header_bytes: 0,
             server_pid: None,
             length: Length::Full,
             within: Duration::from_secs(120),
@@ -111,6 +114,8 @@ pub(crate) struct Site {
     pub(crate) transport: Transport,
     /// Clients from this one on have a small receive buffer.
     pub(crate) first_narrow: usize,
+    /// All ask for small segments, by which the server's kernel chooses how much it holds for each.
+    pub(crate) has_small_segments: bool,
 }
 
 impl Site {
@@ -120,9 +125,10 @@ impl Site {
         Ok(Self {
             epoll,
             address: load.address,
-            requests: Requests::new(&load.host, &load.path),
+            requests: Requests::new(&load.host, &load.path, load.header_bytes),
             transport: load.transport,
             first_narrow: usize::MAX,
+            has_small_segments: false,
         })
     }
 
@@ -170,6 +176,9 @@ impl Site {
         socket.set_tcp_nodelay(true)?;
         if self.first_narrow <= id {
             socket.set_recv_buffer_size(NARROW_BUFFER_BYTES)?;
+        }
+        if self.has_small_segments {
+            setsockopt(&socket, sockopt::TcpMaxSeg, &SMALL_SEGMENT_BYTES)?;
         }
         if let Some(source) = source(self.address.ip(), id) {
             // Else bind(2) takes a port for itself alone, where the four-tuple is free with any.
@@ -225,3 +234,5 @@ const FIRST_SOURCE: u8 = 2;
 const N_SOURCES: usize = 16;
 /// As small as Linux makes it.
 const NARROW_BUFFER_BYTES: usize = 2_304;
+/// With these, Linux holds some 20 kB for one that does not read.
+const SMALL_SEGMENT_BYTES: u32 = 536;

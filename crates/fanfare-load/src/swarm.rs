@@ -304,6 +304,12 @@ impl Swarm {
         self.site.first_narrow = first.0;
     }
 
+    /// The server's kernel holds little for each client, so that what it has not read waits in the server itself.
+    pub(crate) fn keep_kernels_part_small(&mut self) {
+        self.narrow_from(ClientId(0));
+        self.site.has_small_segments = true;
+    }
+
     /// Has a client read nothing from now on.
     pub(crate) fn stop_reading(&mut self, client: ClientId) -> Result<(), LoadError> {
         let client = self.clients[client.0].as_mut();

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use fanfare::{Config, Io};
 use fanfare_load::{
-    Leaving, Slow, Transport, burst, churn, echo, heartbeat, idle, paced, pending, rooms, slow,
-    storm,
+    Leaving, Load, Memory, Slow, Swarm, Transport, burst, churn, echo, heartbeat, idle, memory,
+    paced, pending, rooms, slow, storm,
 };
 
 use crate::server::Server;
@@ -147,4 +147,24 @@ fn idle_clients_are_held() {
     let server = Server::of_bench();
     let report = idle(&mut server.swarm(50), Duration::ZERO).expect("all join");
     assert!(report.server_us_per_join.is_some() && report.private_bytes_per_client.is_some());
+}
+
+#[test]
+fn a_burst_is_told_whole_to_those_who_did_not_read() {
+    let server = Server::of_bench();
+    let load = Load {
+        header_bytes: 700,
+        ..server.load(10)
+    };
+    let mut swarm = Swarm::new(load).expect("so many sockets are allowed");
+    let plan = Memory {
+        settle: Duration::ZERO,
+        messages: 500,
+        text_bytes: 1 << 10,
+    };
+    let report = memory(&mut swarm, &plan).expect("all are told everything");
+    assert!(
+        report.peak_bytes_per_client > report.private_bytes_per_client,
+        "what was not read waits in the server: {report:?}"
+    );
 }

@@ -43,6 +43,7 @@ fn load(args: &Args) -> anyhow::Result<()> {
         host: args.address.authority(),
         path: args.path.clone(),
         transport: args.transport,
+        header_bytes: args.header_bytes.into(),
         server_pid: args.pid,
         length: if args.brief {
             Length::Brief

@@ -24,18 +24,27 @@ impl Head {
             .uri
             .path_and_query()
             .map_or("/", |target| target.as_str());
-        let mut lines = String::with_capacity(max_bytes.min(1024));
-        lines.extend(target.chars().take(max_bytes));
+        let mut kept = Vec::with_capacity(parts.headers.len());
+        let mut bytes = target.len().min(max_bytes);
+        while !target.is_char_boundary(bytes) {
+            bytes -= 1;
+        }
+        let target = &target[..bytes];
         for (name, value) in &parts.headers {
             let Ok(value) = std::str::from_utf8(value.as_bytes()) else {
                 continue;
             };
-            if lines.len() + name.as_str().len() + value.len() + 2 <= max_bytes {
-                lines.push('\n');
-                lines.push_str(name.as_str());
-                lines.push(':');
-                lines.push_str(value);
+            let more = name.as_str().len() + value.len() + 2;
+            if bytes + more <= max_bytes {
+                bytes += more;
+                kept.push((name.as_str(), value));
             }
+        }
+        // Of its size from the start: an allocator need not take back what a string is shrunk by.
+        let mut lines = String::with_capacity(bytes);
+        lines.push_str(target);
+        for (name, value) in kept {
+            lines.extend(["\n", name, ":", value]);
         }
         let is_https = parts.uri.scheme() == Some(&Scheme::HTTPS);
         Self {

@@ -156,6 +156,31 @@ impl Meter {
         })
     }
 
+    /// Memory of the server's process that is in RAM, if that is known.
+    pub(crate) fn server_resident_bytes(&self) -> Result<Option<u64>, LoadError> {
+        let glance = self.server.as_ref().map(Server::glance).transpose()?;
+        Ok(glance.map(|glance| glance.resident_bytes))
+    }
+
+    /// Bytes that the kernel holds for clients of the server at `port`, written and not taken, if the server is on this machine.
+    ///
+    /// It takes the kernel milliseconds for thousands of connections.
+    pub(crate) fn kernel_queued_bytes(&self, port: u16) -> Result<Option<u64>, LoadError> {
+        if self.server.is_none() {
+            return Ok(None);
+        }
+        let mut bytes = 0;
+        for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+            match fs::read_to_string(table) {
+                Ok(table) => bytes += queued_bytes(&table, port),
+                // A system without IPv6 has no such table.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(unreadable(error)),
+            }
+        }
+        Ok(Some(bytes))
+    }
+
     /// Memory that only the server's process holds, if that is known.
     pub(crate) fn server_private_bytes(&self) -> Result<Option<u64>, LoadError> {
         self.server.as_ref().map(Server::private_bytes).transpose()
@@ -260,6 +285,19 @@ fn private_bytes(rollup: &str) -> u64 {
         .sum()
 }
 
+/// The sum of the send queues in proc_net_tcp(5) of connections whose local end is at `port`: what SIOCOUTQ says of each.
+fn queued_bytes(table: &str, port: u16) -> u64 {
+    let queued = |line: &str| {
+        let mut fields = line.split_whitespace().skip(1);
+        let (_, local_port) = fields.next()?.rsplit_once(':')?;
+        let is_listening = fields.nth(1)? == LISTENING;
+        let (sent, _) = fields.next()?.split_once(':')?;
+        let is_its = u16::from_str_radix(local_port, 16).ok()? == port && !is_listening;
+        is_its.then(|| u64::from_str_radix(sent, 16).ok()).flatten()
+    };
+    table.lines().filter_map(queued).sum()
+}
+
 fn page_bytes() -> u64 {
     let bytes = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
     bytes.map_or(4_096, |bytes| bytes as u64)
@@ -275,6 +313,8 @@ fn unreadable(source: io::Error) -> LoadError {
 /// Above this, what the server would do next often waits until the generator is done.
 const MOST_BUSY: f64 = 0.9;
 const MOST_WAITED: f64 = 0.05;
+/// The state of a socket that listens, whose queue is of connections.
+const LISTENING: &str = "0A";
 
 #[cfg(test)]
 mod tests {
@@ -316,5 +356,15 @@ mod tests {
         let rollup =
             "Rss: 9 kB\nPrivate_Clean:  4 kB\nPrivate_Dirty: 12 kB\nPrivate_Hugetlb: 0 kB\n";
         assert_eq!(private_bytes(rollup), 16 * 1024);
+    }
+
+    #[test]
+    fn send_queues_are_those_of_the_servers_end() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when\n\
+             0: 0100007F:0BB8 00000000:0000 0A 00000000:00000007 00:00000000\n\
+             1: 0100007F:0BB8 0200007F:D431 01 00000100:00000000 01:00000014\n\
+             2: 0200007F:D431 0100007F:0BB8 01 00000999:00000000 00:00000000\n\
+             3: 0100007F:0BB8 0200007F:D432 04 0000000A:00000000 01:00000014\n";
+        assert_eq!(queued_bytes(table, 3_000), 0x100 + 10);
     }
 }

@@ -291,6 +291,16 @@ impl From<SlowReport> for Findings {
                 bytes(report.private_bytes_after),
                 Unit::Bytes,
             )
+            .known(
+                "kernel's send queues after",
+                bytes(report.kernel_queued_bytes),
+                Unit::Bytes,
+            )
+            .known(
+                "memory and queues per slow reader",
+                report.held_bytes_per_slow,
+                Unit::Bytes,
+            )
             .figure("messages", report.messages.into(), Unit::Count)
             .latency("until one of the others had it", report.latency)
     }

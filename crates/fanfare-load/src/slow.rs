@@ -45,6 +45,12 @@ pub struct SlowReport {
     pub private_bytes_before: Option<u64>,
     /// The same after the last.
     pub private_bytes_after: Option<u64>,
+    /// The most of the server's memory in RAM while the others were told, less what there was before, in bytes.
+    pub grown_bytes: Option<u64>,
+    /// Bytes in the kernel's send queues of the server's connections after the last message, of those too that it has ended.
+    pub kernel_queued_bytes: Option<u64>,
+    /// Both, for each slow client.
+    pub held_bytes_per_slow: Option<f64>,
     /// Slow clients whose connection the server had ended.
     pub disconnected: usize,
     /// Slow clients that read all of it, in order, once they read again.
@@ -80,12 +86,19 @@ pub fn slow(swarm: &mut Swarm, plan: &Slow) -> Result<SlowReport, LoadError> {
         swarm.stop_reading(ClientId(client))?;
     }
     let private_bytes_before = swarm.meter.server_private_bytes()?;
+    let resident_bytes_before = swarm.meter.server_resident_bytes()?;
     let mut told = Told::new(first_slow, plan);
     swarm.expect("say");
     let start = swarm.meter.mark()?;
     told.tell_others(swarm)?;
     let cost = swarm.meter.since(start)?;
     let private_bytes_after = swarm.meter.server_private_bytes()?;
+    let kernel_queued_bytes = swarm.kernel_queued_bytes()?;
+    let grown_bytes = told
+        .most_resident_bytes
+        .zip(resident_bytes_before)
+        .map(|(most, before)| most.saturating_sub(before));
+    let held_bytes = grown_bytes.zip(kernel_queued_bytes);
     let late = told.read_on(swarm)?;
     let is_whole = |late: &&Late| !late.has_ended && late.missed == 0;
     let disconnected = late.iter().filter(|late| late.has_ended).count();
@@ -100,6 +113,11 @@ pub fn slow(swarm: &mut Swarm, plan: &Slow) -> Result<SlowReport, LoadError> {
         latency: told.latency,
         private_bytes_before,
         private_bytes_after,
+        grown_bytes,
+        kernel_queued_bytes,
+        held_bytes_per_slow: held_bytes
+            .filter(|_| 0 < plan.readers)
+            .map(|(grown, queued)| (grown + queued) as f64 / plan.readers as f64),
         disconnected,
         caught_up,
         missed_some: late.len() - disconnected - caught_up,
@@ -115,6 +133,7 @@ struct Told {
     numbered: Numbered,
     emitted: Vec<Instant>,
     latency: Latency,
+    most_resident_bytes: Option<u64>,
 }
 
 /// How far a slow client is behind.
@@ -136,6 +155,7 @@ impl Told {
             numbered: Numbered::new(first_slow),
             emitted: Vec::new(),
             latency: Latency::new(),
+            most_resident_bytes: None,
         }
     }
 
@@ -157,6 +177,8 @@ impl Told {
                 next_at = Instant::now() + self.plan.pause;
                 swarm.restart_deadline();
                 self.say(swarm)?;
+                let resident_bytes = swarm.meter.server_resident_bytes()?;
+                self.most_resident_bytes = self.most_resident_bytes.max(resident_bytes);
                 swarm.has_done("messages", n_emitted as u64 + 1, messages.into());
             }
             let now = swarm.turn(Pause::Spin, |client, packet| {

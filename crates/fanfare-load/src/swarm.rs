@@ -151,6 +151,11 @@ impl Swarm {
         &self.news
     }
 
+    /// Bytes that the kernel holds for the server's connections, if the server is on this machine.
+    pub(crate) fn kernel_queued_bytes(&self) -> Result<Option<u64>, LoadError> {
+        self.meter.kernel_queued_bytes(self.site.address().port())
+    }
+
     /// Fails if clients come in another way than over WebSocket.
     pub(crate) fn needs_websocket(&self, scenario: &'static str) -> Result<(), LoadError> {
         match self.load.transport {

@@ -110,6 +110,10 @@ fn slow_readers_do_not_hold_up_the_others() {
         report.disconnected, 2,
         "13 MB are more than all buffers hold"
     );
+    assert!(
+        report.kernel_queued_bytes > Some(1 << 10),
+        "what was written to those who do not read is in the kernel: {report:?}"
+    );
 }
 
 #[test]

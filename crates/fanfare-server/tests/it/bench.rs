@@ -46,7 +46,15 @@ async fn every_scenario_has_its_name() {
         &["churn", "--turns", "2"],
         &["slow", "--readers", "1", "--messages", "5", "--pause", "1"],
         &["idle", "--settle", "0"],
-        &["memory", "--settle", "0", "--messages", "10", "--header-bytes", "700"],
+        &[
+            "memory",
+            "--settle",
+            "0",
+            "--messages",
+            "10",
+            "--header-bytes",
+            "700",
+        ],
     ] {
         assert_eq!(
             bench(&url, words).await,

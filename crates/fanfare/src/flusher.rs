@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -56,9 +56,9 @@ pub(crate) async fn run(shard: Arc<Shard>) {
 /// without a pause.
 pub(crate) fn write_out_now(shard: &Shard) {
     let mut pass = shard.pass.lock().unwrap_or_else(PoisonError::into_inner);
-    pass.step(shard, usize::MAX);
+    pass.step(shard, None);
     shard.lock().swap(&mut pass);
-    pass.step(shard, usize::MAX);
+    pass.step(shard, None);
     if !pass.doomed.is_empty() {
         shard.wake.notify_one();
     }
@@ -66,17 +66,19 @@ pub(crate) fn write_out_now(shard: &Shard) {
 
 async fn write_out(shard: &Shard) {
     loop {
+        let began = clock::now();
         let (is_over, doomed) = {
             let mut pass = shard.pass.lock().unwrap_or_else(PoisonError::into_inner);
             if pass.is_over() {
                 shard.lock().swap(&mut pass);
             }
-            pass.step(shard, WRITES_PER_STEP);
+            pass.step(shard, Some(began + STEP));
             (pass.is_over(), std::mem::take(&mut pass.doomed))
         };
         for (session, reason) in doomed {
             session.end(reason);
         }
+        shard.holds.note(clock::now() - began);
         if is_over {
             return;
         }
@@ -91,7 +93,7 @@ async fn see_to_deadlines(shard: &Shard) {
             return;
         };
         session.handle_deadline(at, now);
-        if served.is_multiple_of(WRITES_PER_STEP) {
+        if served.is_multiple_of(DEADLINES_PER_STEP) {
             yield_now().await;
         }
     }
@@ -110,12 +112,11 @@ impl Pass {
         self.began.is_none()
     }
 
-    /// Writes to the next `n` sessions.
-    fn step(&mut self, shard: &Shard, n: usize) {
+    /// Writes to the next sessions, until `pause_at` has come or all have been written to.
+    fn step(&mut self, shard: &Shard, pause_at: Option<Instant>) {
         let Some(began) = self.began else { return };
-        let now = clock::now();
-        let until = self.work.len().min(self.next.saturating_add(n));
-        for work in &self.work[self.next..until] {
+        let mut now = clock::now();
+        for work in &self.work[self.next..] {
             let delivery = work.session.deliver(&work.ranges, &self.lanes, now);
             if let Some(fate) = delivery.fate {
                 let written_bytes = delivery.written_bytes;
@@ -132,8 +133,16 @@ impl Pass {
             if work.is_last {
                 work.session.finish();
             }
+            self.next += 1;
+            if let Some(pause_at) = pause_at
+                && self.next.is_multiple_of(WRITES_PER_LOOK)
+            {
+                now = clock::now();
+                if pause_at <= now {
+                    break;
+                }
+            }
         }
-        self.next = until;
         if self.next == self.work.len() {
             self.finish(shard, began);
         }
@@ -157,10 +166,16 @@ impl Pass {
     }
 }
 
-/// Sessions written to before other tasks get the thread: about a millisecond of system calls.
-const WRITES_PER_STEP: usize = 128;
+/// How long other tasks wait for the thread, at most; then they get it.
+const STEP: Duration = Duration::from_millis(1);
+
+/// Sessions written to between two looks at the clock: a tenth of a millisecond of system calls.
+const WRITES_PER_LOOK: usize = 16;
+
+/// Deadlines seen to before other tasks get the thread.
+const DEADLINES_PER_STEP: usize = 128;
 
 /// Work items whose memory a pass keeps for the next.
 const WORK_KEPT: usize = 32 * 1024;
 
-const IDLE: std::time::Duration = std::time::Duration::from_secs(3600);
+const IDLE: Duration = Duration::from_secs(3600);

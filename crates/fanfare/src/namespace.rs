@@ -434,6 +434,7 @@ impl Namespace {
         keep: Keep,
         mut witness: impl FnMut(&ShardTurn),
     ) -> (Emitted, Wakes<'a>) {
+        let began = clock::now();
         let mut emitted = Emitted::new();
         let mut wakes = SmallVec::new();
         for shard in shards {
@@ -443,6 +444,9 @@ impl Namespace {
                 wakes.push((&**shard, wake));
                 witness(&turn);
             }
+        }
+        if let Some(shard) = shards.first() {
+            shard.holds.note(clock::now() - began);
         }
         (emitted, Wakes(wakes))
     }

@@ -161,7 +161,9 @@ impl Server {
 
     fn start_shards(&self) -> Box<[Arc<Shard>]> {
         let n = Handle::current().metrics().num_workers().max(1);
-        let shards: Box<[_]> = (0..n).map(|_| Arc::new(Shard::new())).collect();
+        let shards: Box<[_]> = (0..n)
+            .map(|_| Arc::new(Shard::new(self.metrics.holds.clone())))
+            .collect();
         for shard in &shards {
             tokio::spawn(flusher::run(shard.clone()));
         }

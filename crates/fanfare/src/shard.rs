@@ -19,6 +19,7 @@ use crate::{
     flusher::{self, Pass},
     frame::Encoded,
     members::Members,
+    metrics::Holds,
     ranges::{Keep, Lane, Lanes, Range, Ranges},
     session::Session,
     socket_id::SocketId,
@@ -32,6 +33,7 @@ pub(crate) struct Shard {
     pub(super) pass: Mutex<Pass>,
     pub(crate) wake: Notify,
     last_pass_micros: AtomicU64,
+    pub(crate) holds: Holds,
 }
 
 /// Everything behind the shard's lock.
@@ -83,8 +85,9 @@ pub(crate) struct Work {
 }
 
 impl Shard {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(holds: Holds) -> Self {
         Self {
+            holds,
             turn: Mutex::new(ShardTurn {
                 slots: Vec::new(),
                 free: Vec::new(),

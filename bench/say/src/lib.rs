@@ -27,6 +27,9 @@ pub fn server(config: Config) -> Io {
             ack.send("joined");
         },
     );
+    io.on("held", |socket: Socket, ack: Ack| async move {
+        ack.send(socket.io().metrics().longest_hold.as_micros());
+    });
     io.on(
         "tell",
         |socket: Socket, Args((room, number, text)): Args<(String, u32, String)>| async move {

@@ -15,6 +15,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if let Ok(milliseconds) = env::var("PING_INTERVAL") {
         config.ping_interval = Duration::from_millis(milliseconds.parse()?);
     }
+    if let Ok(bytes) = env::var("MAX_BACKLOG_BYTES") {
+        config.limits.max_backlog_bytes = bytes.parse()?;
+    }
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     fanfare_bench_say::server(config)
         .listen(format!("127.0.0.1:{port}"))

@@ -58,7 +58,7 @@ pub use idle::{IdleReport, idle};
 pub use latency::{Latency, Quantiles};
 pub use memory::{Memory, MemoryReport, memory};
 pub use meter::Cost;
-pub use paced::{PacedReport, paced};
+pub use paced::{Asking, PacedReport, paced};
 pub use page::page;
 pub use report::{Findings, Report};
 pub use rooms::{RoomsReport, rooms};

@@ -32,17 +32,28 @@ pub struct PacedReport {
     pub latency: Latency,
     /// From an emit until one client had it, for every client.
     pub delivery: Latency,
+    /// The longest that the server says one of its threads was kept from other tasks, in microseconds, if it was asked.
+    pub longest_hold_us: Option<f64>,
+}
+
+/// Whether the server is asked what it knows itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Asking {
+    /// It answers `held` with the longest that a thread of its was kept, in microseconds.
+    Held,
+    /// It need not know.
+    Nothing,
 }
 
 /// Lets all clients join; then the first emits `say` with a string of 128 bytes, and again once all have been told it.
 ///
-/// The server answers `say` by emitting it to all, the sender included. Other events are passed over.
+/// The server answers `say` by emitting it to all, the sender included, and `held` as `asking` has it. Other events are passed over.
 ///
 /// # Errors
 ///
 /// If any client is told anything but the message that is under way, or is told it twice; if a connection fails; or if
 /// the deadline passes.
-pub fn paced(swarm: &mut Swarm) -> Result<PacedReport, LoadError> {
+pub fn paced(swarm: &mut Swarm, asking: Asking) -> Result<PacedReport, LoadError> {
     swarm.join_all()?;
     let mut talk = Talk::new(swarm.n_clients());
     swarm.expect("say");
@@ -61,6 +72,10 @@ pub fn paced(swarm: &mut Swarm) -> Result<PacedReport, LoadError> {
     let delivery = std::mem::replace(&mut talk.delivery, Latency::new());
     // Who was told the last message twice is so before this one.
     talk.say(swarm)?;
+    let longest_hold_us = match asking {
+        Asking::Held => Some(held(swarm)?),
+        Asking::Nothing => None,
+    };
     let deliveries = (messages * swarm.n_clients()) as f64;
     Ok(PacedReport {
         clients: swarm.n_clients(),
@@ -71,7 +86,31 @@ pub fn paced(swarm: &mut Swarm) -> Result<PacedReport, LoadError> {
         p99_us: latency.at_us(0.99),
         latency,
         delivery,
+        longest_hold_us,
     })
+}
+
+/// Asks the server how long a thread of its was kept at most.
+fn held(swarm: &mut Swarm) -> Result<f64, LoadError> {
+    swarm.expect("held");
+    swarm.emit(ClientId(0), br#"420["held"]"#)?;
+    let mut answer = None;
+    while answer.is_none() {
+        let now = swarm.turn(Pause::Spin, |client, packet| {
+            if let Some(args) = packet.strip_prefix(b"430[") {
+                let number = str::from_utf8(args.strip_suffix(b"]").unwrap_or_default());
+                let number = number.ok().and_then(|number| number.parse().ok());
+                let wrong = || LoadError::Wrong {
+                    client,
+                    what: format!("was answered {} instead of a time", first_line(packet)),
+                };
+                answer = Some(number.ok_or_else(wrong)?);
+            }
+            Ok(())
+        })?;
+        swarm.check_deadline(now, 1, || "the ack of 'held'".to_owned())?;
+    }
+    Ok(answer.unwrap_or_default())
 }
 
 /// The messages so far, and who has been told the last.

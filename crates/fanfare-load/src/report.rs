@@ -197,6 +197,11 @@ impl From<PacedReport> for Findings {
                 report.server_us_per_delivery,
                 Unit::Microseconds,
             )
+            .known(
+                "a thread was kept, at most",
+                report.longest_hold_us,
+                Unit::Microseconds,
+            )
             .count("messages", report.messages)
             .figure("deliveries", per_s, Unit::PerSecond)
             .latency("until all had it", report.latency)

@@ -7,6 +7,7 @@ use clap::builder::RangedU64ValueParser;
 
 use crate::error::LoadError;
 use crate::memory::Memory;
+use crate::paced::Asking;
 use crate::report::Report;
 use crate::slow::Slow;
 use crate::storm::Leaving;
@@ -23,7 +24,11 @@ pub enum Scenario {
         halve: bool,
     },
     /// One says 128 bytes to all, again and again, one message under way: 'say'
-    Paced,
+    Paced {
+        /// Ask the server then how long a thread of its was kept at most: 'held'
+        #[arg(long)]
+        held: bool,
+    },
     /// One has the server say many messages at once, as many as it takes for 200,000 deliveries: 'burst'
     Burst,
     /// The same with a few messages, again and again: 'burst'
@@ -92,7 +97,7 @@ impl Scenario {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Storm { .. } => "storm",
-            Self::Paced => "paced",
+            Self::Paced { .. } => "paced",
             Self::Burst => "burst",
             Self::Pending { .. } => "pending",
             Self::Echo => "echo",
@@ -115,7 +120,8 @@ impl Scenario {
         let findings = match *self {
             Self::Storm { halve: true } => storm(clients, Leaving::Half)?.into(),
             Self::Storm { halve: false } => storm(clients, Leaving::Nobody)?.into(),
-            Self::Paced => paced(clients)?.into(),
+            Self::Paced { held: true } => paced(clients, Asking::Held)?.into(),
+            Self::Paced { held: false } => paced(clients, Asking::Nothing)?.into(),
             Self::Burst => burst(clients)?.into(),
             Self::Pending { messages } => pending(clients, messages)?.into(),
             Self::Echo => echo(clients)?.into(),

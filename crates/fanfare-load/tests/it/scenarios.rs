@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use fanfare::{Config, Io};
 use fanfare_load::{
-    Leaving, Load, Memory, Slow, Swarm, Transport, burst, churn, echo, heartbeat, idle, memory,
-    paced, pending, rooms, slow, storm,
+    Asking, Leaving, Load, Memory, Slow, Swarm, Transport, burst, churn, echo, heartbeat, idle,
+    memory, paced, pending, rooms, slow, storm,
 };
 
 use crate::server::Server;
@@ -17,12 +17,13 @@ const TRANSPORTS: [Transport; 3] = [Transport::WebSocket, Transport::Polling, Tr
 fn one_message_at_a_time_reaches_everybody() {
     let server = Server::of_bench();
     for transport in TRANSPORTS {
-        let report = paced(&mut server.swarm_over(transport, 100))
+        let report = paced(&mut server.swarm_over(transport, 100), Asking::Held)
             .unwrap_or_else(|error| panic!("over {transport}: {error}"));
         assert_eq!(report.messages, 30);
         assert_eq!(report.latency.quantiles().count, 30);
         assert_eq!(report.delivery.quantiles().count, 30 * 100);
         assert!(report.server_us_per_delivery.is_some());
+        assert!(report.longest_hold_us > Some(0.0), "{report:?}");
     }
 }
 

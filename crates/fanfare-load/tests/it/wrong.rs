@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fanfare::{Ack, Args, Config, Io, Refusal, Socket};
 use fanfare_load::{
-    Load, LoadError, Swarm, Transport, churn, echo, heartbeat, paced, pending, rooms,
+    Asking, Load, LoadError, Swarm, Transport, churn, echo, heartbeat, paced, pending, rooms,
 };
 
 use crate::server::Server;
@@ -36,7 +36,7 @@ fn swarm(register: impl FnOnce(&Io)) -> (Server, Swarm) {
 #[test]
 fn a_server_that_does_not_know_an_event_is_told_which() {
     let (_server, mut swarm) = swarm(|_| ());
-    check(paced(&mut swarm), "does not answer 'say'");
+    check(paced(&mut swarm, Asking::Nothing), "does not answer 'say'");
     check(pending(&mut swarm, 2), "does not answer 'burst'");
     check(echo(&mut swarm), "does not answer 'echo'");
     let two = NonZeroUsize::new(2).expect("two");
@@ -105,7 +105,10 @@ fn a_server_that_is_not_there_is_named() {
             ..Load::new(address, 2)
         };
         let mut swarm = Swarm::new(load).expect("two sockets");
-        check(paced(&mut swarm), &format!("nobody listens at {address}"));
+        check(
+            paced(&mut swarm, Asking::Nothing),
+            &format!("nobody listens at {address}"),
+        );
     }
 }
 
@@ -119,7 +122,10 @@ fn what_is_no_socket_io_is_named() {
             ..server.load(2)
         };
         let mut swarm = Swarm::new(load).expect("two sockets");
-        check(paced(&mut swarm), "its answer was 'HTTP/1.1 404 Not Found'");
+        check(
+            paced(&mut swarm, Asking::Nothing),
+            "its answer was 'HTTP/1.1 404 Not Found'",
+        );
     }
 }
 
@@ -132,7 +138,7 @@ fn who_listens_and_says_nothing_is_no_socket_io() {
         ..Load::new(address, 2)
     };
     let mut swarm = Swarm::new(load).expect("two sockets");
-    check(paced(&mut swarm), "nobody could join");
+    check(paced(&mut swarm, Asking::Nothing), "nobody could join");
 }
 
 #[test]
@@ -160,7 +166,7 @@ fn who_is_not_let_in_is_told_what_was_missing() {
         io.use_connect(|_| async { Err(Refusal::new("a token is needed")) });
     });
     let said = r#"not let in: 44{"message":"a token is needed"}; it came without a cookie and without auth"#;
-    check(paced(&mut swarm), said);
+    check(paced(&mut swarm, Asking::Nothing), said);
 }
 
 #[test]
@@ -178,5 +184,8 @@ fn a_message_told_twice_is_noticed_even_if_it_is_the_last() {
             }
         });
     });
-    check(paced(&mut swarm), r#"was told 42["say","00000770"#);
+    check(
+        paced(&mut swarm, Asking::Nothing),
+        r#"was told 42["say","00000770"#,
+    );
 }

@@ -19,7 +19,8 @@ pub(crate) fn run(words: &[String]) -> anyhow::Result<ExitCode> {
     let built = checkout::built(BUILT_INTO)?;
     build(&checkout)?;
     // Polling is measured beside Node.
-    let is_node_needed = |word: &String| ["--peers", "--all", "polling"].contains(&word.as_str());
+    let is_node_needed =
+        |word: &String| ["--peers", "--all", "--goals", "polling"].contains(&word.as_str());
     if words.iter().any(is_node_needed) {
         let peers = checkout.root().join("bench/peers");
         step::run(

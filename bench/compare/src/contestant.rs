@@ -89,6 +89,7 @@ pub(crate) fn of(scenario: Scenario, clients: usize) -> impl Iterator<Item = Con
         Scenario::Echo | Scenario::Churn | Scenario::Heartbeat => {
             &[RAW_WRITE, SAY, WS_SAY, BUN_SAY, OXIDE_SAY, NODE_SAY]
         }
+        Scenario::Held | Scenario::Memory => &[SAY],
         Scenario::Slow => &[SAY_NOBODY_SLOW, SAY],
         Scenario::Polling => &[NODE_SAY, SAY, OXIDE_SAY],
         Scenario::Workers => &[SAY_ONE_WORKER, SAY_TWO_WORKERS],

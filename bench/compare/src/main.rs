@@ -31,20 +31,23 @@ use summary::Summary;
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 struct Args {
     /// What the clients do; several are measured one after the other
-    #[arg(value_enum, required_unless_present_any = ["all", "counts"])]
+    #[arg(value_enum, required_unless_present_any = ["all", "goals", "counts"])]
     scenarios: Vec<Scenario>,
-    /// Measure all that has a goal, storm and paced with 5,000 clients too
+    /// Measure everything, storm and paced with 5,000 clients too
     #[arg(long, conflicts_with_all = ["scenarios", "clients"])]
     all: bool,
+    /// Measure only what has a goal, and fanfare only beside what the goal names; 15 rounds unless said otherwise
+    #[arg(long, conflicts_with_all = ["scenarios", "all", "peers", "only", "clients"])]
+    goals: bool,
     /// Count the server's own instructions instead, under valgrind
-    #[arg(long, conflicts_with_all = ["scenarios", "all", "clients"])]
+    #[arg(long, conflicts_with_all = ["scenarios", "all", "goals", "clients"])]
     counts: bool,
     /// Clients in all [default: the scenario's own]
     #[arg(long)]
     clients: Option<usize>,
-    /// Times that each server is measured; from 6 on, ratios have an interval
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
+    /// Times that each server is measured; from 6 on, ratios have an interval [default: 5]
+    #[arg(long)]
+    rounds: Option<usize>,
     /// Also measure other makers' servers
     #[arg(long)]
     peers: bool,
@@ -90,7 +93,7 @@ fn main() -> anyhow::Result<ExitCode> {
         summary.add(plan, &contestants, &rounds);
         let names: Vec<&str> = contestants.iter().map(|one| one.name).collect();
         let table = measure::table(plan.scenario, &names, &rounds);
-        let title = plan.scenario.title(plan.clients, args.rounds);
+        let title = plan.scenario.title(plan.clients, rounds.len());
         let failures = measure::failures(&names, &rounds);
         has_failed |= !failures.is_empty();
         let shown = match args.markdown {
@@ -121,15 +124,15 @@ fn main() -> anyhow::Result<ExitCode> {
 #[expect(clippy::print_stderr, reason = "people want to see that it goes on")]
 fn measure_all(args: &Args, plan: Plan, contestants: &[Contestant]) -> anyhow::Result<Vec<Round>> {
     let bench = Bench::new(plan.scenario, plan.clients)?;
+    let n_rounds = args.rounds(plan.scenario);
     let mut rounds = Vec::new();
-    for number in 1..=args.rounds {
+    for number in 1..=n_rounds {
         let mut round = Round::default();
         for contestant in contestants {
             let result = bench.run(contestant);
             eprintln!(
-                "{} {number}/{}  {:<26} {}",
+                "{} {number}/{n_rounds}  {:<26} {}",
                 plan.scenario.name(),
-                args.rounds,
                 contestant.name,
                 measure::headline(plan.scenario, &result)
             );
@@ -142,20 +145,26 @@ fn measure_all(args: &Args, plan: Plan, contestants: &[Contestant]) -> anyhow::R
 
 impl Args {
     fn plans(&self) -> Vec<Plan> {
-        if self.all {
-            return ALL
-                .iter()
-                .map(|&(scenario, clients)| Plan {
-                    scenario,
-                    clients: clients.unwrap_or(scenario.default_clients()),
-                })
-                .collect();
+        if self.all || self.goals {
+            let plans = ALL.iter().map(|&(scenario, clients)| Plan {
+                scenario,
+                clients: clients.unwrap_or(scenario.default_clients()),
+            });
+            return plans.filter(|plan| self.all || plan.has_goal()).collect();
         }
         let plan = |&scenario: &Scenario| Plan {
             scenario,
             clients: self.clients.unwrap_or(scenario.default_clients()),
         };
         self.scenarios.iter().map(plan).collect()
+    }
+
+    fn rounds(&self, scenario: Scenario) -> usize {
+        let rounds = self.rounds.unwrap_or(match self.goals {
+            true => ROUNDS_OF_GOALS,
+            false => ROUNDS,
+        });
+        rounds.min(scenario.most_rounds())
     }
 
     /// The reference first, whether it is wanted or not.
@@ -165,7 +174,8 @@ impl Args {
                 .only
                 .as_deref()
                 .is_none_or(|only| contestant.name.contains(only));
-            is_named && (self.peers || !contestant.is_peer())
+            let is_meant = !self.goals || contestant.is_ours();
+            is_named && is_meant && (self.peers || !contestant.is_peer())
         };
         contestant::of(plan.scenario, plan.clients)
             .enumerate()
@@ -175,8 +185,18 @@ impl Args {
     }
 }
 
+impl Plan {
+    fn has_goal(self) -> bool {
+        self.scenario.goal(self.clients).is_some() || !self.scenario.bounds().is_empty()
+    }
+}
+
+const ROUNDS: usize = 5;
+/// With these the interval of 95 % leaves out the three least and the three most.
+const ROUNDS_OF_GOALS: usize = 15;
+
 /// What `--all` measures.
-const ALL: [(Scenario, Option<usize>); 17] = [
+const ALL: [(Scenario, Option<usize>); 19] = [
     (Scenario::Paced, None),
     (Scenario::Paced, Some(5_000)),
     (Scenario::Paced, Some(15_000)),
@@ -190,8 +210,10 @@ const ALL: [(Scenario, Option<usize>); 17] = [
     (Scenario::Churn, None),
     (Scenario::Heartbeat, None),
     (Scenario::Rooms, None),
+    (Scenario::Held, None),
     (Scenario::Slow, None),
     (Scenario::Polling, None),
     (Scenario::Workers, None),
     (Scenario::Idle, None),
+    (Scenario::Memory, None),
 ];

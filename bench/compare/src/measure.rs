@@ -71,7 +71,8 @@ pub(crate) fn headline_ratios(scenario: Scenario, rounds: &[Round], contestant: 
     ratios(&scenario.metrics()[0], rounds, contestant)
 }
 
-fn figures(metric: &Metric, rounds: &[Round], contestant: usize) -> Vec<f64> {
+/// What `metric` is of one contestant, in all rounds.
+pub(crate) fn figures(metric: &Metric, rounds: &[Round], contestant: usize) -> Vec<f64> {
     rounds
         .iter()
         .filter_map(|round| figure(metric, round, contestant))
@@ -98,12 +99,16 @@ fn spread(figures: &[f64], unit: Unit) -> String {
     }
 }
 
+fn ratio(ratios: &[f64]) -> String {
+    within(ratios, Unit::Plain)
+}
+
 /// `median (where it is with 95 %)`, if there are figures enough to say that.
-pub(crate) fn ratio(ratios: &[f64]) -> String {
-    let sorted = sorted(ratios);
+pub(crate) fn within(figures: &[f64], unit: Unit) -> String {
+    let sorted = sorted(figures);
     match interval::ranks(sorted.len()) {
-        Some((low, high)) => between(median(&sorted), sorted[low], sorted[high], Unit::Plain),
-        None => spread(ratios, Unit::Plain),
+        Some((low, high)) => between(median(&sorted), sorted[low], sorted[high], unit),
+        None => spread(figures, unit),
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) enum Compared {
 }
 
 /// How a figure is written.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Unit {
     /// As it is.
     Plain,

@@ -71,7 +71,8 @@ fn replace([begin, end]: [&str; 2], text: &str) -> anyhow::Result<()> {
 
 /// A line for each scenario, from 0 to 2.5 times the reference, with its interval and its goal.
 fn draw(summary: &Summary) -> String {
-    let height = TOP + ROW * summary.lines.len() + 10;
+    let lines = summary.lines.iter().filter(|line| line.is_ratio());
+    let height = TOP + ROW * lines.clone().count() + 10;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" font-size=\"12\">\n\
          <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#fff\"/>\n\
@@ -84,7 +85,7 @@ fn draw(summary: &Summary) -> String {
             "<path d=\"M{x:.1} 34V{height}\" stroke=\"{color}\"/><text x=\"{x:.1}\" y=\"30\" text-anchor=\"middle\">{tick}</text>"
         );
     }
-    for (place, line) in summary.lines.iter().enumerate() {
+    for (place, line) in lines.enumerate() {
         let y = TOP + ROW * place + ROW / 2;
         let _ = writeln!(svg, "<text x=\"10\" y=\"{}\">{}</text>", y + 4, line.what);
         if let Some(goal) = line.goal {
@@ -95,7 +96,7 @@ fn draw(summary: &Summary) -> String {
                 y - 7
             );
         }
-        let sorted = measure::sorted(&line.ratios);
+        let sorted = measure::sorted(&line.figures);
         let (Some(least), Some(most)) = (sorted.first(), sorted.last()) else {
             continue;
         };

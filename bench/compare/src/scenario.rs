@@ -30,6 +30,8 @@ pub(crate) enum Scenario {
     Churn,
     /// Nobody does anything but answer pings
     Heartbeat,
+    /// One speaks to all, and the server is asked how long it kept a thread
+    Held,
     /// One speaks to all, a hundred of whom do not read
     Slow,
     /// One speaks to all, who are on long polling
@@ -38,6 +40,15 @@ pub(crate) enum Scenario {
     Workers,
     /// Nobody does anything
     Idle,
+    /// Nobody does anything after joining a room, and again after a burst
+    Memory,
+}
+
+/// What a figure of fanfare's own is to be, at most.
+pub(crate) struct Bound {
+    pub(crate) metric: Metric,
+    /// In the report's unit.
+    pub(crate) most: f64,
 }
 
 impl Scenario {
@@ -62,6 +73,8 @@ impl Scenario {
             Self::Polling => &["paced", "--transport", "polling"],
             Self::Workers => &["paced"],
             Self::Idle => &["idle", "--settle", "10"],
+            Self::Held => &["paced", "--held"],
+            Self::Memory => &["memory", "--header-bytes", "700"],
         }
     }
 
@@ -69,6 +82,7 @@ impl Scenario {
     pub(crate) fn environment(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Heartbeat => Some(("PING_INTERVAL", "1000")),
+            Self::Slow => Some(("MAX_BACKLOG_BYTES", "524288")),
             _ => None,
         }
     }
@@ -85,9 +99,8 @@ impl Scenario {
             | Self::Workers => 1_000,
             Self::Churn => 64,
             Self::Heartbeat => 5_000,
-            Self::Slow => 2_000,
-            Self::Idle => 10_000,
-            Self::Count | Self::Rooms => 15_000,
+            Self::Slow | Self::Idle | Self::Memory => 10_000,
+            Self::Count | Self::Rooms | Self::Held => 15_000,
         }
     }
 
@@ -105,12 +118,20 @@ impl Scenario {
             Self::Echo => "emit 128 bytes with an ack each, and again once they have it",
             Self::Churn => "connect, join, leave and close, again and again",
             Self::Heartbeat => "are pinged every second, and do nothing else",
-            Self::Slow => "are told 64 KiB each 150 ms, and a hundred of them do not read",
+            Self::Held => {
+                "are told 128 bytes, one message under way, and the server says how long a thread was kept"
+            }
+            Self::Slow => {
+                "are told 8 KiB each 250 ms, a hundred of them do not read, and 512 KiB may wait for each"
+            }
             Self::Polling => "are told 128 bytes by long polling, one message under way",
             Self::Workers => {
                 "are told 128 bytes, one message under way, and the server may use both cores"
             }
             Self::Idle => "idle for 10 s",
+            Self::Memory => {
+                "with 700 bytes of headers, in one room, told one message, rest for 60 s; then a burst, and again"
+            }
         };
         let spread = match interval::ranks(rounds) {
             Some(_) => "median (least–most), of ratios the median (and where it is with 95 %)",
@@ -133,7 +154,52 @@ impl Scenario {
             Self::Slow => Some(1.25),
             Self::Polling => Some(0.25),
             Self::Workers => Some(1.15),
-            Self::Count | Self::Rooms | Self::Idle => None,
+            Self::Count | Self::Rooms | Self::Idle | Self::Held | Self::Memory => None,
+        }
+    }
+
+    /// What fanfare's own figures are to be, beside nobody's.
+    pub(crate) fn bounds(self) -> Vec<Bound> {
+        let bound = |title, pointer, unit, most| Bound {
+            metric: Metric::new(title, pointer, unit),
+            most,
+        };
+        match self {
+            Self::Held => vec![bound(
+                "ms a thread was kept",
+                "/longest_hold_us",
+                Unit::Milliseconds,
+                2_000.0,
+            )],
+            Self::Memory => vec![
+                bound(
+                    "bytes at rest",
+                    "/private_bytes_per_client",
+                    Unit::Whole,
+                    2_500.0,
+                ),
+                bound(
+                    "bytes after a burst",
+                    "/after_bytes_per_client",
+                    Unit::Whole,
+                    2_500.0,
+                ),
+            ],
+            Self::Slow => vec![bound(
+                "MB a slow reader, the kernel's too",
+                "/held_bytes_per_slow",
+                Unit::Megabytes,
+                524_288.0,
+            )],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Rounds after which another would say nothing new: memory is the same each time, and its rests are long.
+    pub(crate) fn most_rounds(self) -> usize {
+        match self {
+            Self::Memory => 3,
+            _ => usize::MAX,
         }
     }
 
@@ -194,6 +260,34 @@ impl Scenario {
                 .compared(),
                 Metric::new("disconnected", "/disconnected", Unit::Whole),
                 Metric::new("server memory, MB", "/server_peak_bytes", Unit::Megabytes),
+                Metric::new(
+                    "kernel's queues, MB",
+                    "/kernel_queued_bytes",
+                    Unit::Megabytes,
+                ),
+                Metric::new("MB a slow reader", "/held_bytes_per_slow", Unit::Megabytes),
+            ],
+            Self::Held => vec![
+                Metric::new(
+                    "ms a thread was kept, at most",
+                    "/longest_hold_us",
+                    Unit::Milliseconds,
+                ),
+                Metric::new("ms until all have it", "/median_us", Unit::Milliseconds),
+                delivery(),
+            ],
+            Self::Memory => vec![
+                Metric::new(
+                    "bytes a client at rest",
+                    "/private_bytes_per_client",
+                    Unit::Whole,
+                ),
+                Metric::new(
+                    "while all are behind",
+                    "/peak_bytes_per_client",
+                    Unit::Whole,
+                ),
+                Metric::new("at rest again", "/after_bytes_per_client", Unit::Whole),
             ],
             Self::Idle => vec![
                 Metric::new("CPU µs a join", "/server_us_per_join", Unit::Plain).compared(),
@@ -207,27 +301,21 @@ impl Scenario {
     }
 }
 
-/// So much that a slow reader's outbox is over its bound.
-pub(crate) const SLOW: &[&str] = &[
-    "slow",
-    "--readers",
-    "100",
-    "--messages",
-    "100",
-    "--bytes",
-    "65536",
-    "--pause",
-    "150",
-];
+/// So much that a slow reader's outbox is over its bound: 900 kB, of which the kernel holds 266 at most.
+pub(crate) const SLOW: &[&str] = &slow("100");
 /// The same, and everybody reads.
-pub(crate) const NOBODY_SLOW: &[&str] = &[
-    "slow",
-    "--readers",
-    "0",
-    "--messages",
-    "100",
-    "--bytes",
-    "65536",
-    "--pause",
-    "150",
-];
+pub(crate) const NOBODY_SLOW: &[&str] = &slow("0");
+
+const fn slow(readers: &'static str) -> [&'static str; 9] {
+    [
+        "slow",
+        "--readers",
+        readers,
+        "--messages",
+        "110",
+        "--bytes",
+        "8192",
+        "--pause",
+        "250",
+    ]
+}

@@ -84,7 +84,7 @@ pub enum Scenario {
         #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=3_600))]
         settle: u64,
         /// Messages that all are told at once
-        #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         messages: u32,
         /// Bytes of each
         #[arg(long, value_name = "BYTES", default_value_t = 128, value_parser = one_to(65_536))]

@@ -48,10 +48,10 @@ pub(crate) enum Table {
 }
 
 impl Selection {
-    /// Whether `part` is to run. A part whose checks have no names can be chosen only by its own.
+    /// Whether `part` is to run. A part that is run as a whole can be chosen only by its own name.
     pub(crate) fn takes(&self, part: Part) -> bool {
         if self.parts.is_empty() {
-            self.names.is_empty() || part != Part::Web
+            self.names.is_empty() || !matches!(part, Part::Model | Part::Web)
         } else {
             self.parts.contains(&part)
         }
@@ -63,6 +63,8 @@ impl Selection {
 pub(crate) enum Part {
     /// `cargo test`.
     Rust,
+    /// The library's way out, its threads in many orders: `cargo test` with locks of a model.
+    Model,
     /// The page's own checks, `npm run check`.
     Web,
     /// Real clients and a real browser against the built programs.
@@ -70,11 +72,12 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 3] = [Self::Rust, Self::Web, Self::Conformance];
+    pub(crate) const ALL: [Self; 4] = [Self::Rust, Self::Model, Self::Web, Self::Conformance];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Rust => "rust",
+            Self::Model => "model",
             Self::Web => "web",
             Self::Conformance => "conformance",
         }
@@ -215,7 +218,7 @@ cargo xtask serve --lesson [--listen 127.0.0.1:PORT]
 cargo xtask cluster [--listen 127.0.0.1:PORT] [--nodes N]
                                the same on several nodes, with PostgreSQL, Redis and haproxy of Debian's
 cargo xtask test [WORD…]       set up what is missing, then run every test;
-                               rust, web and conformance choose a part, any other word tests by name
+                               rust, model, web and conformance choose a part, any other word tests by name
 cargo xtask test conformance --write-table
                                the same, then write the table of clients that they prove into docs/compatibility.md
 cargo xtask tidy               the rules about files that no other tool checks
@@ -313,13 +316,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_leaves_out_the_part_without_names() {
+    fn a_name_leaves_out_the_parts_that_are_run_as_a_whole() {
         let by_name = Selection {
             names: words("count"),
             ..Selection::default()
         };
         assert!(by_name.takes(Part::Rust) && by_name.takes(Part::Conformance));
-        assert!(!by_name.takes(Part::Web));
+        assert!(!by_name.takes(Part::Web) && !by_name.takes(Part::Model));
         assert!(Selection::default().takes(Part::Web));
     }
 

@@ -51,6 +51,8 @@ mod inbox;
 mod io;
 mod members;
 mod metrics;
+#[cfg(feature = "__model")]
+mod model;
 mod namespace;
 mod namespaces;
 mod operations;
@@ -67,6 +69,7 @@ mod shard;
 mod shutdown;
 mod socket;
 mod socket_id;
+mod sync;
 mod transport;
 mod untold;
 mod users;

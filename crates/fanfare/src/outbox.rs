@@ -2,14 +2,13 @@
 
 use std::{
     io::{self, ErrorKind, IoSlice},
-    sync::Arc,
     time::Instant,
 };
 
 use bytes::Bytes;
 use fanfare_proto::websocket::{Frames, OpCode, next_frame_len};
 use smallvec::SmallVec;
-use tokio::{net::TcpStream, sync::oneshot};
+use tokio::sync::oneshot;
 
 use crate::{
     backlog::Backlog,
@@ -17,6 +16,7 @@ use crate::{
     emitted::Fate,
     ranges::{Keep, Lanes, Ranges},
     reason::DisconnectReason,
+    sync::Stream,
 };
 
 /// One session's way out. Whoever holds its lock is the only one to write.
@@ -37,7 +37,7 @@ pub(crate) enum Sink {
     /// Into the answer of a request, if one waits.
     Polling(Option<oneshot::Sender<Vec<Bytes>>>),
     /// Straight into the kernel.
-    Tcp(Arc<TcpStream>),
+    Tcp(Stream),
     /// Through the session's own task: TLS, or a stream of unknown kind.
     Task,
     /// Nowhere: the session is over.
@@ -264,9 +264,9 @@ impl Outbox {
     }
 
     /// The session's task has a stream that can be written to from anywhere.
-    pub(crate) fn take_over(&mut self, stream: &Arc<TcpStream>) {
+    pub(crate) fn take_over(&mut self, stream: impl Into<Stream>) {
         if !self.is_gone() {
-            self.sink = Sink::Tcp(stream.clone());
+            self.sink = Sink::Tcp(stream.into());
         }
     }
 
@@ -425,7 +425,7 @@ fn make_room(
     true
 }
 
-fn write_ranges(stream: &TcpStream, ranges: &Ranges, lanes: &Lanes<Bytes>) -> io::Result<usize> {
+fn write_ranges(stream: &Stream, ranges: &Ranges, lanes: &Lanes<Bytes>) -> io::Result<usize> {
     let slices: SmallVec<[IoSlice<'_>; GATHERED_SLICES]> = ranges
         .iter()
         .map(|range| IoSlice::new(&lanes.get(range.lane)[range.start as usize..range.end as usize]))

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    ops::Deref,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -68,7 +69,7 @@ impl RoomWatch {
     }
 
     /// Counts the members that there are already, by who holds the turns of all shards.
-    pub(crate) fn begin(&self, namespace: usize, turns: &[MutexGuard<'_, ShardTurn>]) {
+    pub(crate) fn begin(&self, namespace: usize, turns: &[impl Deref<Target = ShardTurn>]) {
         let mut sizes = HashMap::new();
         let members = turns.iter().filter_map(|turn| turn.members(namespace));
         for (room, size) in members.flat_map(|members| members.room_sizes()) {

@@ -4,7 +4,7 @@ use std::{
     cmp::Reverse,
     collections::BinaryHeap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -23,6 +23,7 @@ use crate::{
     ranges::{Keep, Lane, Lanes, Range, Ranges},
     session::Session,
     socket_id::SocketId,
+    sync::{Mutex, MutexGuard},
 };
 
 /// A share of the sessions. One flusher task belongs to it.
@@ -471,4 +472,8 @@ fn offset(len: usize) -> u32 {
 
 /// What a turn may gather before whoever emits has to write it out. 1 MiB: large enough that a
 /// pass pays for its system calls, small enough to stay in the processor's cache.
-const OPEN_BYTES: usize = 1024 * 1024;
+const OPEN_BYTES: usize = if cfg!(feature = "__model") {
+    16
+} else {
+    1024 * 1024
+};

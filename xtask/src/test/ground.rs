@@ -90,7 +90,7 @@ impl Ground {
     /// The first thing in the way of `part`.
     pub(super) fn of(&self, part: Part) -> Result<(), Obstacle> {
         match part {
-            Part::Rust => Ok(()),
+            Part::Rust | Part::Model => Ok(()),
             Part::Web => self.page.clone(),
             Part::Conformance => [&self.page, &self.clients, &self.programs]
                 .into_iter()

@@ -86,7 +86,12 @@ fn tally(
     ground: &Ground,
 ) -> anyhow::Result<Tally> {
     let mut command = match part {
+<<<<<<< HEAD
         Part::Rust => rust(checkout, selection, ground),
+=======
+        Part::Rust => rust(checkout, selection),
+        Part::Model => model(checkout),
+>>>>>>> 8c35ae6 (fanfare: run the way out in many orders, as a model)
         Part::Web => web(checkout),
         Part::Conformance => {
             conformance::command(&checkout.conformance(), &selection.names, ground)?
@@ -131,6 +136,21 @@ fn rust(checkout: &Checkout, selection: &Selection, ground: &Ground) -> Command 
     for word in ground.skipped() {
         command.args(["--skip", word]);
     }
+    command
+}
+
+/// The feature's locks work in a model only, so no other test may have them.
+fn model(checkout: &Checkout) -> Command {
+    let mut command = cargo::command(checkout);
+    command.args([
+        "test",
+        "--package",
+        "fanfare",
+        "--features",
+        "__model",
+        "--lib",
+        "model::",
+    ]);
     command
 }
 

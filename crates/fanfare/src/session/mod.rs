@@ -15,7 +15,7 @@ mod packets;
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicUsize},
     },
     time::{Duration, Instant, SystemTime},
@@ -43,6 +43,7 @@ use crate::{
     server::Server,
     shard::{Shard, SlotId},
     socket::Socket,
+    sync::{Mutex, MutexGuard},
 };
 
 /// One Engine.IO session, the same object through an upgrade.

@@ -19,7 +19,7 @@ pub(super) async fn serve(link: Link<TcpStream>) {
         session,
     } = link;
     let stream = Arc::new(stream);
-    session.outbox().take_over(&stream);
+    session.outbox().take_over(stream.clone());
     let ending = loop {
         let woken = session.wake.notified();
         let (is_waiting, is_ending) = {

@@ -1,16 +1,18 @@
-//! Counts: instructions that the server itself takes for one unit of work, which no noise of the machine changes.
+//! Counts: instructions that the server itself takes for one unit of work, which no noise of the machine changes; then those of its
+//! parts, by `micro`.
 //!
 //! The server runs under valgrind's callgrind, once for a little work and once for a lot. The difference is without the start,
 //! the joins and the warm-up. What the kernel does for it is not counted.
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
+use crate::micro;
 use crate::run::Bench;
 use crate::table::Table;
 
@@ -22,9 +24,11 @@ struct Work {
     words: [&'static [&'static str]; 2],
     /// Where the report has the server's microseconds for one unit.
     pointer: &'static str,
+    /// What the server is told by the environment.
+    environment: Option<(&'static str, &'static str)>,
 }
 
-const ALL: [Work; 5] = [
+const ALL: [Work; 6] = [
     Work {
         what: "a message to one client, one under way",
         words: [
@@ -32,6 +36,7 @@ const ALL: [Work; 5] = [
             &["paced", "--clients", "100"],
         ],
         pointer: "/server_us_per_delivery",
+        environment: None,
     },
     Work {
         what: "a message to one client, many at a time",
@@ -40,6 +45,16 @@ const ALL: [Work; 5] = [
             &["burst", "--clients", "100"],
         ],
         pointer: "/server_us_per_delivery",
+        environment: None,
+    },
+    Work {
+        what: "the same, with recovery on",
+        words: [
+            &["burst", "--clients", "100", "--brief"],
+            &["burst", "--clients", "100"],
+        ],
+        pointer: "/server_us_per_delivery",
+        environment: Some(("RECOVERY", "1")),
     },
     Work {
         what: "a message to one of a room of ten",
@@ -48,6 +63,7 @@ const ALL: [Work; 5] = [
             &["rooms", "--clients", "100"],
         ],
         pointer: "/server_us_per_delivery",
+        environment: None,
     },
     Work {
         what: "an event with an ack, read, handled and answered",
@@ -56,6 +72,7 @@ const ALL: [Work; 5] = [
             &["echo", "--clients", "100"],
         ],
         pointer: "/server_us_per_ack",
+        environment: None,
     },
     Work {
         what: "a visit: connect, join, leave, close",
@@ -64,6 +81,7 @@ const ALL: [Work; 5] = [
             &["churn", "--clients", "20", "--turns", "55"],
         ],
         pointer: "/server_us_per_visit",
+        environment: None,
     },
 ];
 
@@ -75,11 +93,12 @@ const ALL: [Work; 5] = [
 pub(crate) fn table(bench: &Bench) -> anyhow::Result<Table> {
     let mut rows = Vec::new();
     for work in &ALL {
-        let [little, lot] = work.words.map(|words| count(bench, words, work.pointer));
+        let [little, lot] = work.words.map(|words| count(bench, words, work));
         let (little, lot) = (little?, lot?);
         let each = (lot.instructions - little.instructions) / (lot.units - little.units);
         rows.push(vec![work.what.to_owned(), format!("{each:.0}")]);
     }
+    rows.extend(micro::rows()?);
     Ok(Table {
         header: vec!["what".to_owned(), "instructions".to_owned()],
         rows,
@@ -92,26 +111,32 @@ struct Count {
     instructions: f64,
 }
 
-fn count(bench: &Bench, words: &[&str], pointer: &str) -> anyhow::Result<Count> {
+fn count(bench: &Bench, words: &[&str], work: &Work) -> anyhow::Result<Count> {
     let profile = profile();
-    let report = bench.run_counted(words, &profile)?;
-    let text = fs::read_to_string(&profile).context("callgrind has written nothing")?;
-    // A profile that cannot be removed is in nobody's way.
-    let _ = fs::remove_file(&profile);
+    let report = bench.run_counted(words, work.environment, &profile)?;
+    let instructions = total(&profile)?;
     let number = |pointer: &str| report.pointer(pointer).and_then(Value::as_f64);
-    let (Some(cpu_s), Some(us_each)) = (number("/server_cpu_s"), number(pointer)) else {
-        bail!("the generator's report has no {pointer}");
+    let (Some(cpu_s), Some(us_each)) = (number("/server_cpu_s"), number(work.pointer)) else {
+        bail!("the generator's report has no {}", work.pointer);
     };
+    Ok(Count {
+        units: (cpu_s * 1e6 / us_each).round(),
+        instructions,
+    })
+}
+
+/// What a profile of callgrind's comes to; then it is removed.
+pub(crate) fn total(profile: &Path) -> anyhow::Result<f64> {
+    let text = fs::read_to_string(profile).context("callgrind has written nothing")?;
+    // A profile that cannot be removed is in nobody's way.
+    let _ = fs::remove_file(profile);
     let total = text.lines().rev().find_map(|line| {
         let total = line.strip_prefix("totals: ")?;
         total.split(' ').next()?.parse().ok()
     });
-    Ok(Count {
-        units: (cpu_s * 1e6 / us_each).round(),
-        instructions: total.context("callgrind's profile has no total")?,
-    })
+    total.context("callgrind's profile has no total")
 }
 
-fn profile() -> PathBuf {
+pub(crate) fn profile() -> PathBuf {
     env::temp_dir().join(format!("fanfare-counts-{}", process::id()))
 }

@@ -13,6 +13,7 @@ mod interval;
 mod machine;
 mod measure;
 mod metric;
+mod micro;
 mod page;
 mod run;
 mod scenario;

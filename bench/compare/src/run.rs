@@ -70,13 +70,19 @@ impl Bench {
     /// # Errors
     ///
     /// If valgrind is not there, the server does not start, or the generator saw something wrong.
-    pub(crate) fn run_counted(&self, words: &[&str], profile: &Path) -> anyhow::Result<Value> {
+    pub(crate) fn run_counted(
+        &self,
+        words: &[&str],
+        environment: Option<(&str, &str)>,
+        profile: &Path,
+    ) -> anyhow::Result<Value> {
         let address = free_address().context("cannot find a free port")?;
         let child = Command::new("valgrind")
             .args(["--quiet", "--tool=callgrind"])
             .arg(format!("--callgrind-out-file={}", profile.display()))
             .arg(self.built.join("say"))
             .env("PORT", address.port().to_string())
+            .envs(environment)
             // So that what is done does not depend on who is first.
             .env("TOKIO_WORKER_THREADS", "1")
             .stdin(Stdio::null())

@@ -2,7 +2,7 @@
 
 use std::{env, error::Error, time::Duration};
 
-use fanfare::Config;
+use fanfare::{Config, Recovery};
 use mimalloc::MiMalloc;
 
 // As `fanfare` has it.
@@ -14,6 +14,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut config = Config::default();
     if let Ok(milliseconds) = env::var("PING_INTERVAL") {
         config.ping_interval = Duration::from_millis(milliseconds.parse()?);
+    }
+    if env::var_os("RECOVERY").is_some() {
+        config.recovery = Some(Recovery::default());
     }
     if let Ok(bytes) = env::var("MAX_BACKLOG_BYTES") {
         config.limits.max_backlog_bytes = bytes.parse()?;

@@ -51,6 +51,8 @@ mod inbox;
 mod io;
 mod members;
 mod metrics;
+#[cfg(test)]
+mod micro;
 #[cfg(feature = "__model")]
 mod model;
 mod namespace;

@@ -62,6 +62,17 @@ pub(crate) struct SlotId {
     generation: u32,
 }
 
+#[cfg(test)]
+impl SlotId {
+    /// The first who has the slot.
+    pub(crate) fn first(index: u32) -> Self {
+        Self {
+            index,
+            generation: 0,
+        }
+    }
+}
+
 #[derive(Default)]
 struct Slot {
     session: Option<Arc<Session>>,

@@ -86,12 +86,8 @@ fn tally(
     ground: &Ground,
 ) -> anyhow::Result<Tally> {
     let mut command = match part {
-<<<<<<< HEAD
         Part::Rust => rust(checkout, selection, ground),
-=======
-        Part::Rust => rust(checkout, selection),
         Part::Model => model(checkout),
->>>>>>> 8c35ae6 (fanfare: run the way out in many orders, as a model)
         Part::Web => web(checkout),
         Part::Conformance => {
             conformance::command(&checkout.conformance(), &selection.names, ground)?

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::{bench, broker, check, store::Database};
+use crate::{bench, broker, chaos, check, store::Database};
 
 /// A Socket.IO server that tells everyone, and knows how many are there.
 #[derive(Debug, Parser)]
@@ -25,6 +25,11 @@ pub(crate) enum Command {
     Check(check::Args),
     /// Load a Socket.IO server with many clients, check what each is told, and measure what it costs
     Bench(bench::Args),
+    /// Break a cluster, and measure how soon its user count is right again
+    Chaos(chaos::Args),
+    /// Serve as a node of the cluster that `chaos` starts
+    #[command(hide = true)]
+    ChaosNode(chaos::NodeArgs),
 }
 
 /// How the room is served.
@@ -115,6 +120,8 @@ mod tests {
             Command::Serve(serve) => Ok(serve),
             Command::Check(_) => Err("check".to_owned()),
             Command::Bench(_) => Err("bench".to_owned()),
+            Command::Chaos(_) => Err("chaos".to_owned()),
+            Command::ChaosNode(_) => Err("chaos-node".to_owned()),
         }
     }
 
@@ -138,6 +145,7 @@ mod tests {
         ] {
             assert_eq!(serve(words).unwrap_err(), "bench");
         }
+        assert_eq!(serve("chaos kill wipe --runs 20").unwrap_err(), "chaos");
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod args;
 mod auth;
 mod bench;
 mod broker;
+mod chaos;
 mod check;
 mod clock;
 mod history;
@@ -43,13 +44,21 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     match Args::parse().command() {
-        Command::Serve(args) => serve::run(args).await.unwrap_or_else(|error| {
-            let _ = writeln!(io::stderr(), "error: {error:#}");
-            ExitCode::from(COULD_NOT_START)
-        }),
+        Command::Serve(args) => serve::run(args)
+            .await
+            .unwrap_or_else(|error| not_started(&error)),
         Command::Check(args) => check::run(args).await,
         Command::Bench(args) => bench::run(&args),
+        Command::Chaos(args) => chaos::run(args).await,
+        Command::ChaosNode(args) => chaos::serve_node(args)
+            .await
+            .unwrap_or_else(|error| not_started(&error)),
     }
+}
+
+fn not_started(error: &anyhow::Error) -> ExitCode {
+    let _ = writeln!(io::stderr(), "error: {error:#}");
+    ExitCode::from(COULD_NOT_START)
 }
 
 /// As clap has it for a command line that it can't read.

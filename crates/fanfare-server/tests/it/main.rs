@@ -7,6 +7,7 @@
 
 mod alone;
 mod bench;
+mod chaos;
 mod heard;
 mod nodes;
 mod postgres;

@@ -1,0 +1,134 @@
+use std::{
+    fs,
+    path::PathBuf,
+    process::Stdio,
+    sync::{Arc, Mutex},
+};
+
+use fanfare::{Config, Io};
+use serde_json::Value;
+
+use crate::server::{fanfare, new_folder, run};
+
+/// Two servers that keep one count, as nodes of a cluster do; gives what `--attach` is told.
+async fn pair(counts_who_leaves: bool) -> String {
+    let count = Arc::new(Mutex::new(0_u64));
+    let nodes = [(); 2].map(|()| Io::with(Config::default()));
+    let change = |by: i64| {
+        let (nodes, count) = (nodes.clone(), count.clone());
+        move || {
+            let mut count = count.lock().expect("no emit panics");
+            *count = count.saturating_add_signed(by);
+            for io in &nodes {
+                io.emit("user count", *count);
+            }
+        }
+    };
+    let mut urls = Vec::new();
+    for io in &nodes {
+        let (come, go) = (change(1), change(if counts_who_leaves { -1 } else { 0 }));
+        io.on_connect(move |_, _| {
+            come();
+            async {}
+        });
+        io.on_disconnect(move |_, _, _| {
+            go();
+            async {}
+        });
+        let listener = io.bind("127.0.0.1:0").await.expect("a port is free");
+        urls.push(format!("http://{}", listener.local_addr()));
+        tokio::spawn(listener.serve(axum::Router::new()));
+    }
+    urls.join(",")
+}
+
+/// Runs it with few clients, and no longer than needed; gives the exit code, what it said, and what it wrote.
+async fn chaos(words: &[&str]) -> (Option<i32>, String, Option<Value>) {
+    let file = new_folder().join("chaos.json");
+    let mut command = fanfare(&["chaos", "--runs", "1", "--clients", "20"]);
+    command
+        .args(["--settle", "0.2", "--stay", "0.3"])
+        .arg("--json")
+        .arg(&file)
+        .args(words)
+        .stdout(Stdio::null());
+    let (status, said) = run(&mut command).await;
+    let json = fs::read_to_string(file).ok();
+    let json = json.and_then(|json| serde_json::from_str(&json).ok());
+    (status.code(), said, json)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_count_that_is_right_gets_figures_and_a_page() {
+    let urls = pair(true).await;
+    let file = new_folder().join("chaos.html");
+    let html = file.to_str().expect("its name is text");
+    let (code, said, json) = chaos(&["join", "leave", "--attach", &urls, "--html", html]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let runs = &json.expect("it was written")["runs"];
+    for (number, fault, clients) in [(0, "join", 22), (1, "leave", 18)] {
+        let run = &runs[number];
+        assert_eq!(run["fault"], fault);
+        let truth = run["trace"]["truth"].as_array().expect("it is a line");
+        assert_eq!(truth.last().expect("it has a point")[1], clients);
+        assert!(run["verdict"]["all_s"].is_f64(), "{run}");
+        let nodes = run["verdict"]["nodes"].as_array().expect("it is a list");
+        let everyone = nodes.iter().map(|node| node["clients"].as_u64());
+        assert_eq!(everyone.sum::<Option<u64>>(), Some(clients));
+    }
+    let page = fs::read_to_string(PathBuf::from(html)).expect("it was written");
+    assert_eq!(page.matches("<svg").count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_count_that_stays_wrong_is_never_right() {
+    let urls = pair(false).await;
+    let (code, said, json) = chaos(&["leave", "--attach", &urls, "--patience", "0.3"]).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("never right again; 2 too many"), "{said}");
+    let verdict = &json.expect("it was written")["runs"][0]["verdict"];
+    assert_eq!(verdict["all_s"], Value::Null);
+    assert_eq!(verdict["overshoot"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_not_be_measured_is_said_with_what_would_be_right() {
+    let urls = pair(true).await;
+    let (code, said, _) = chaos(&["join", "--attach", &urls, "--pids", "1"]).await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("one id for each node"), "{said}");
+    let (code, said, _) = chaos(&["join", "--attach", &urls, "--html", "/nowhere/page.html"]).await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("/nowhere/page.html"), "{said}");
+    // The program is named by its whole path, redis-server is not.
+    let mut command = fanfare(&["chaos", "wipe"]);
+    let (status, said) = run(command.env("PATH", "/nowhere").stdout(Stdio::null())).await;
+    assert_eq!(status.code(), Some(2), "{said}");
+    assert!(said.contains("apt install redis-server"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_does_not_start_is_quoted() {
+    let node = "sh -c 'echo no such library; exit 3' {port} {redis}";
+    let (code, said, _) = chaos(&["wipe", "--node", node]).await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("no such library"), "{said}");
+    assert!(said.contains("exit status: 3"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_of_our_own_is_killed_and_missed_for_a_while() {
+    let (code, said, json) = chaos(&["join", "kill", "--nodes", "2"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let runs = &json.expect("it was written")["runs"];
+    assert_eq!(runs[0]["verdict"]["nodes"][1]["clients"], 11);
+    let killed = &runs[1];
+    assert_eq!(killed["node"], 0);
+    let truth = killed["trace"]["truth"].as_array().expect("it is a line");
+    assert!(truth.iter().any(|point| point[1] == 10), "{truth:?}");
+    // All are at the other node, and it counts no ghosts.
+    let nodes = killed["verdict"]["nodes"].as_array().expect("it is a list");
+    assert_eq!((nodes.len(), &nodes[0]["node"]), (1, &Value::from(1)));
+    assert_eq!(nodes[0]["clients"], 20);
+    assert!(nodes[0]["all_s"].is_f64(), "{killed}");
+}

@@ -17,11 +17,11 @@
 --   :pub       hash    key -> when it was last published
 --   :dirty     set     keys that have changed since
 --   :gone      zset    keys that nobody counts any more -> since when
--- ARGV     lease late publishing answer max_reaped channel requests, then the report
+-- ARGV     lease late answer few max_reaped channel requests, then the report
 
 local P = KEYS[1]
-local LEASE, LATE, PUBLISHING = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local ANSWER, MAX_REAPED = tonumber(ARGV[4]), tonumber(ARGV[5])
+local LEASE, LATE, ANSWER = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local FEW, MAX_REAPED = tonumber(ARGV[4]), tonumber(ARGV[5])
 local CHANNEL, REQUESTS = ARGV[6], ARGV[7]
 local node, epoch, seq, base = ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
 local stage, made, seen, rows = ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15])
@@ -238,13 +238,15 @@ local late = redis.call('ZRANGEBYSCORE', P .. ':late', '-inf', now)
 local unsettled = redis.call('SCARD', P .. ':syncing') + redis.call('SCARD', P .. ':reap')
 
 -- What all nodes are told, as far as the rate allows.
+-- Between two publications of a key: more time where more nodes are told.
+local gap = math.max(math.min(redis.call('ZCARD', P .. ':lease'), 100) * 2.5, FEW)
 local wait = 0
 local news, told = {}, 0
 for _, key in ipairs(redis.call('SMEMBERS', P .. ':dirty')) do
-  local next = tonumber(redis.call('HGET', P .. ':pub', key) or '0') + PUBLISHING
+  local next = tonumber(redis.call('HGET', P .. ':pub', key) or '0') + gap
   -- A clock that was set back must not silence anybody.
-  if now < next and next <= now + PUBLISHING then
-    wait = wait == 0 and next - now or math.min(wait, next - now)
+  if now < next and next <= now + gap then
+    wait = wait == 0 and math.ceil(next - now) or math.min(wait, math.ceil(next - now))
   else
     push_total(news, key, redis.call('ZSCORE', P .. ':ver', key))
     told = told + 1

@@ -184,8 +184,8 @@ impl Keeper {
             let fixed = [
                 lease.as_millis().to_string(),
                 timing::late(lease).as_millis().to_string(),
-                timing::PUBLISHING.as_millis().to_string(),
                 timing::ANSWER.as_millis().to_string(),
+                timing::CHANGING_OF_FEW.as_millis().to_string(),
                 timing::MAX_REAPED.to_string(),
                 names.channel,
                 names.requests,

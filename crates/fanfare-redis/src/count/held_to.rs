@@ -51,8 +51,8 @@ impl Pair {
         for fixed in [
             timing::LEASE,
             timing::late(timing::LEASE),
-            timing::PUBLISHING,
             timing::ANSWER,
+            timing::CHANGING_OF_FEW,
         ] {
             run.arg(u64::try_from(fixed.as_millis()).expect("short"));
         }

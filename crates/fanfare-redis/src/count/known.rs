@@ -114,6 +114,11 @@ impl Known {
         self.standing.as_ref().map_or(0, |(_, s)| s.version)
     }
 
+    /// Nodes that report, as far as this one knows.
+    pub(crate) fn nodes(&self) -> u64 {
+        self.standing.as_ref().map_or(0, |(_, s)| s.live)
+    }
+
     /// Since when a key is counted.
     pub(crate) fn since(&self, key: &str) -> Option<Duration> {
         Some(self.views.get(key)?.total.since)

@@ -340,12 +340,13 @@ impl Run<'_> {
         let Self {
             broker, now, edges, ..
         } = self;
+        let gap = timing::changing(broker.nodes.len() as u64);
         let mut wait: Option<Duration> = None;
         let mut totals = BTreeMap::new();
         for key in broker.dirty.clone() {
             let last = broker.published.get(&key).copied().unwrap_or_default();
-            let next = last + timing::PUBLISHING;
-            if now < next && next <= now + timing::PUBLISHING {
+            let next = last + gap;
+            if now < next && next <= now + gap {
                 let left = next - now;
                 wait = Some(wait.map_or(left, |wait| wait.min(left)));
                 continue;

@@ -115,7 +115,8 @@ impl Reporter {
         if self.doing == Doing::Nothing {
             self.doing = Doing::Reporting;
         }
-        let next = self.sent_at.map_or(now, |at| at + timing::CHANGING);
+        let pause = timing::changing(self.known.nodes());
+        let next = self.sent_at.map_or(now, |at| at + pause);
         self.due = self.due.min(next.max(now));
     }
 
@@ -216,7 +217,7 @@ impl Reporter {
         let sent_at = self.sent_at.unwrap_or(now);
         self.due = match (self.users.is_empty(), self.has_changed) {
             (false, _) => now,
-            (true, true) => sent_at + timing::CHANGING,
+            (true, true) => sent_at + timing::changing(standing.live),
             (true, false) => sent_at + timing::QUIET,
         };
         if let Some(wait) = standing.wait {

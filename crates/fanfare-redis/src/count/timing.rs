@@ -2,8 +2,16 @@
 
 use std::time::Duration;
 
-/// Between two reports while something changes; the first change is reported at once. So the count lags by this and a
-/// round trip.
+/// Between two reports while something changes, and between two publications of a key, in a cluster of so many nodes. The
+/// first change is reported and published at once. So Redis has no more to do for a hundred nodes than for twenty.
+pub(crate) fn changing(nodes: u64) -> Duration {
+    Duration::from_micros(2_500 * nodes.min(100)).max(CHANGING_OF_FEW)
+}
+
+/// The same among few nodes.
+pub(crate) const CHANGING_OF_FEW: Duration = Duration::from_millis(50);
+
+/// The same among a hundred or more.
 pub(crate) const CHANGING: Duration = Duration::from_millis(250);
 
 /// Between two reports while nothing changes: they only keep the lease.
@@ -19,9 +27,6 @@ pub(crate) const LEASE: Duration = Duration::from_secs(3);
 pub(crate) const fn late(lease: Duration) -> Duration {
     Duration::from_millis(lease.as_millis() as u64 * 2 / 3)
 }
-
-/// Between two publications of a key.
-pub(crate) const PUBLISHING: Duration = Duration::from_millis(250);
 
 /// Users in one report: the script holds the broker up for some 10 ms with them.
 pub(crate) const MAX_USERS: usize = 4000;

@@ -1,7 +1,8 @@
 //! The tests by other makers' clients: which of them, and what they are told.
 //!
 //! They are `conformance/*.test.mjs`, for Node's own test runner. In the environment they find `FANFARE_BIN`, the binary;
-//! `FANFARE_EXAMPLES`, the folder of the examples; `FANFARE_ORACLE`, the server that is compared with the reference; `CHROMIUM`, `FANFARE_PYTHON` and `FANFARE_FOREIGN`, unless there is none; and
+//! `FANFARE_EXAMPLES`, the folder of the examples; `FANFARE_ORACLE`, the server that is compared with the reference;
+//! `FANFARE_CLUSTER`, the node of clusters; `CHROMIUM`, `FANFARE_PYTHON` and `FANFARE_FOREIGN`, unless there is none; and
 //! `FANFARE_PROVEN`, the file for notes of what they prove, of which the table of clients is made.
 
 use std::path::{Path, PathBuf};
@@ -47,6 +48,7 @@ pub(super) fn command(folder: &Path, names: &[String], ground: &Ground) -> Resul
         .env("FANFARE_EXAMPLES", built.join("examples"))
         .env("FANFARE_PROVEN", proven)
         .env("FANFARE_ORACLE", built.join("fanfare-oracle"))
+        .env("FANFARE_CLUSTER", built.join("fanfare-cluster"))
         .env_remove("CHROMIUM")
         .envs(ground.chromium().map(|chromium| ("CHROMIUM", chromium)))
         .envs(python.map(|python| ("FANFARE_PYTHON", python)))

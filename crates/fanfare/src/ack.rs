@@ -91,7 +91,7 @@ pub enum AckError {
 #[non_exhaustive]
 pub enum BroadcastAckError<T> {
     /// Not everyone answered.
-    #[error("{} of {} sockets gave no answer", missing.len(), missing.len() + answers.len())]
+    #[error("{}", unanswered(missing.len(), answers.len(), *silent_nodes))]
     Missing {
         /// The answers that came, in their order; of whom, if the node says it.
         answers: Vec<(Option<SocketId>, T)>,
@@ -116,6 +116,14 @@ impl<T> BroadcastAckError<T> {
             Self::Emit(error) => AckError::Emit(error),
             Self::Missing { .. } => AckError::Timeout,
         }
+    }
+}
+
+fn unanswered(missing: usize, answers: usize, silent_nodes: usize) -> String {
+    let sockets = format!("{missing} of {} sockets gave no answer", missing + answers);
+    match silent_nodes {
+        0 => sockets,
+        nodes => format!("{sockets}, and {nodes} of the other nodes did not say whom it asked"),
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod counts;
 mod emits;
+mod freezing;
+mod frozen;
 mod node;
 mod outages;
 mod questions;

@@ -18,7 +18,12 @@ pub(crate) struct Node {
 impl Node {
     /// A node that has reached the cluster.
     pub(crate) async fn start(redis: &Redis) -> Self {
-        let adapter = RedisAdapter::new(&redis.url()).expect("the URL is one");
+        Self::start_at(&redis.url()).await
+    }
+
+    /// The same, at a URL.
+    pub(crate) async fn start_at(url: &str) -> Self {
+        let adapter = RedisAdapter::new(url).expect("the URL is one");
         let node = Self::with(adapter, Config::default()).await;
         node.is_in_reach().await;
         node

@@ -12,7 +12,7 @@ const LONG: Duration = Duration::from_secs(60);
 /// Over before an answer could come that nobody gives.
 const SHORT: Duration = Duration::from_millis(300);
 
-async fn answer(client: &mut Client, asked: &str, with: &str) {
+pub(crate) async fn answer(client: &mut Client, asked: &str, with: &str) {
     let text = client.hear().await;
     let id = text
         .strip_prefix("42")

@@ -151,7 +151,7 @@ impl fmt::Debug for Node {
 #[non_exhaustive]
 pub enum ClusterError<T> {
     /// Not every node answered in time.
-    #[error("{missing} of {} nodes gave no answer", missing + answers.len())]
+    #[error("{missing} of the other nodes gave no answer")]
     Missing {
         /// The answers that came.
         answers: Vec<T>,

@@ -4,6 +4,7 @@ mod counts;
 mod emits;
 mod freezing;
 mod frozen;
+mod networks;
 mod node;
 mod outages;
 mod questions;

@@ -65,7 +65,7 @@ impl Ground {
             foreign: None,
             daemons: Vec::new(),
         };
-        if selection.takes(Part::Rust) {
+        if selection.takes(Part::Rust) || selection.takes(Part::Conformance) {
             for (name, program) in [("postgresql", Program::Postgres), ("redis", Program::Redis)] {
                 let found = program.find("The tests of several nodes need", place);
                 ground

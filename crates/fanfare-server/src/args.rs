@@ -68,6 +68,9 @@ pub(crate) struct Serve {
     /// Seconds that people stay signed in after they last opened the room; 30 days unless given
     #[arg(long, value_name = "SECONDS", default_value_t = 2_592_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) session_seconds: u32,
+    /// Seconds over which a stop spreads the ends of open pages, so that they don't all come to other nodes at once
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(crate) drain_seconds: u32,
     /// What is logged, on standard error: error, warn, info, debug, trace, or a filter such as fanfare=debug
     #[arg(long, value_name = "FILTER", env = "FANFARE_LOG", default_value = "info", value_parser = filter)]
     pub(crate) log: String,

@@ -125,6 +125,7 @@ fn config(args: &Serve, cluster: Option<Arc<RedisAdapter>>) -> Config {
         allow_eio3: true,
         client: pages::client(),
         connect_timeout: Duration::from_secs(10),
+        drain_time: Duration::from_secs(args.drain_seconds.into()),
         limits: Limits {
             proto: ProtoLimits {
                 max_payload_bytes: MAX_PAYLOAD_BYTES,

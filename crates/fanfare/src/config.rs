@@ -41,6 +41,9 @@ pub struct Config {
     pub header_timeout: Duration,
     /// How long [`Io::shutdown`](crate::Io::shutdown) waits for handlers and for bytes under way.
     pub shutdown_timeout: Duration,
+    /// Over how long [`Io::shutdown`](crate::Io::shutdown) spreads the ends of sessions, evenly, so that those who come
+    /// back do not all come to the other nodes at once; zero ends all at once. Nobody new is let in meanwhile.
+    pub drain_time: Duration,
     /// Which pages may open a connection.
     pub origins: Origins,
     /// Asked for each request that would open a session, before it does; `None` lets all in. Requests of a
@@ -114,6 +117,7 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(45),
             header_timeout: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(5),
+            drain_time: Duration::ZERO,
             origins: Origins::SameOrigin,
             allow_request: None,
             cors: Cors::default(),

@@ -2,18 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::{reason::DisconnectReason, server::Server};
 
 pub(crate) async fn run(server: &Arc<Server>) {
     server.closing.send_replace(true);
-    for shard in server.shards() {
-        let sessions = shard.lock().sessions();
-        for session in sessions {
-            session.end(DisconnectReason::ServerShuttingDown);
-        }
-    }
+    drain(server).await;
     if let Some(adapter) = &server.cluster.adapter {
         // Its messages are the last that this server says.
         let _ = timeout(server.config.shutdown_timeout, adapter.close()).await;
@@ -21,4 +16,21 @@ pub(crate) async fn run(server: &Arc<Server>) {
     server.tasks.close();
     // Whatever is not done by then is cut off by the end of the process.
     let _ = timeout(server.config.shutdown_timeout, server.tasks.wait()).await;
+}
+
+/// Ends all sessions, evenly over the time that there is for it. None begins meanwhile.
+async fn drain(server: &Server) {
+    let sessions: Vec<_> = server
+        .shards()
+        .iter()
+        .flat_map(|shard| shard.lock().sessions())
+        .collect();
+    let pause = server.config.drain_time / u32::try_from(sessions.len()).unwrap_or(u32::MAX).max(1);
+    let begin = Instant::now();
+    for (n, session) in (0..).zip(sessions) {
+        if !pause.is_zero() {
+            sleep_until(begin + pause * n).await;
+        }
+        session.end(DisconnectReason::ServerShuttingDown);
+    }
 }

@@ -375,8 +375,8 @@ impl Io {
         self.server.metrics.read(self.server.sessions.len())
     }
 
-    /// Stops listening, tells every socket `server shutting down`, and waits for handlers and
-    /// for bytes under way, at most [`Config::shutdown_timeout`].
+    /// Stops listening, tells every socket `server shutting down`, spread over [`Config::drain_time`], and waits for
+    /// handlers and for bytes under way, at most [`Config::shutdown_timeout`].
     ///
     /// # Cancel safety
     ///

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fanfare::Socket;
+use fanfare::{Config, Socket};
 use fanfare_testkit::{Heard, Http, Request, connect, eventually, punctual, within};
 use tokio::{net::TcpStream, sync::Semaphore, time::Instant};
 
@@ -147,4 +147,37 @@ async fn clients_that_come_during_the_shutdown_do_not_stay() {
         }
         assert_eq!(server.io.metrics().sessions, 0);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_ends_one_after_the_other_and_lets_nobody_in() {
+    let server = Server::with(Config {
+        drain_time: Duration::from_secs(3600),
+        ..Config::default()
+    })
+    .await;
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        clients.push(server.client().await);
+    }
+    let shutdown = tokio::spawn({
+        let io = server.io.clone();
+        async move { io.shutdown().await }
+    });
+    // The first goes at once, the next in twenty minutes.
+    eventually("one has gone", || server.io.count().sockets == 2).await;
+    server.io.emit("still", 1);
+    let mut staying = 0;
+    for client in &mut clients {
+        match within("an event or the end", client.websocket.hear()).await {
+            Heard::Close(None) => {}
+            heard => {
+                assert_eq!(heard, Heard::Text(r#"42["still",1]"#.to_owned()));
+                staying += 1;
+            }
+        }
+    }
+    assert_eq!(staying, 2);
+    assert!(!shutdown.is_finished());
+    shutdown.abort();
 }

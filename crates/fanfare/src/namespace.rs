@@ -48,7 +48,7 @@ pub(crate) struct Namespace {
     pub(crate) ready: Once,
     book: Book,
     /// What is known of other nodes, once anybody wants to know.
-    census: OnceLock<Census>,
+    pub(crate) census: OnceLock<Census>,
     /// Whoever holds it decides what comes next in this namespace.
     order: Mutex<Order>,
     /// `None` if nobody who leaves may come back as who they were.
@@ -58,7 +58,7 @@ pub(crate) struct Namespace {
     /// Set where somebody listens to what happens to rooms.
     room_watch: OnceLock<RoomWatch>,
     /// Set where somebody listens to who comes and who leaves.
-    user_watch: OnceLock<Untold<UserNews>>,
+    pub(crate) user_watch: OnceLock<Untold<UserNews>>,
     ack_ids: AtomicU64,
 }
 
@@ -194,34 +194,6 @@ impl Namespace {
         self.census.get()
     }
 
-    /// From now on the namespace is counted on all nodes. Whether it was not before.
-    pub(crate) fn begin_census(&self, census: impl FnOnce() -> Census) -> bool {
-        let mut is_new = false;
-        self.census.get_or_init(|| {
-            is_new = true;
-            // From here on it is noted who comes and who leaves.
-            self.book.take_touched();
-            census()
-        });
-        is_new
-    }
-
-    /// Sees to it that the namespace is counted on all nodes, if there may be others.
-    pub(crate) fn count_everywhere(self: &Arc<Self>, server: &Server) {
-        if let Some(adapter) = &server.cluster.adapter
-            && self.census.get().is_none()
-        {
-            Census::begin(self, &**adapter, &server.cluster.count_changed);
-        }
-    }
-
-    /// This node's part of the count is another.
-    fn tell_census(&self) {
-        if let Some(census) = self.census.get() {
-            census.changed();
-        }
-    }
-
     pub(crate) fn next_ack_id(&self) -> AckId {
         AckId(self.ack_ids.fetch_add(1, Ordering::Relaxed))
     }
@@ -268,20 +240,6 @@ impl Namespace {
         self.user_watch.get()
     }
 
-    /// Has it told from here on who comes and who leaves.
-    pub(crate) fn watch_users(self: &Arc<Self>, server: &Arc<Server>) {
-        self.user_watch
-            .get_or_init(Untold::default)
-            .start(server, self);
-    }
-
-    /// A user has come or left: on all nodes, as who counts them all says, or on this one if it is alone.
-    pub(crate) fn tell_user(&self, user: &str, event: UserEvent) {
-        if let Some(watch) = self.user_watch() {
-            watch.push((user.into(), event));
-        }
-    }
-
     /// What an event needs that its client does not answer.
     pub(crate) fn trailer(&self, keep: Keep) -> Trailer {
         Trailer::of(self.recovery.as_ref(), keep)
@@ -324,15 +282,6 @@ impl Namespace {
         drop(order);
         self.tell_census();
         wake
-    }
-
-    fn tell_own_user(&self, socket: &Socket, is_edge: bool, event: UserEvent) {
-        if let Some(user) = socket.user()
-            && is_edge
-            && self.census.get().is_none()
-        {
-            self.tell_user(user, event);
-        }
     }
 
     /// Takes `socket` out, at one point of the order. Returns the rooms that it was in.

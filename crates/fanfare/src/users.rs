@@ -5,6 +5,8 @@ use std::sync::Arc;
 use crate::{
     io::Io,
     namespace::Namespace,
+    server::Server,
+    socket::Socket,
     untold::{Listener, Tell, Untold},
 };
 
@@ -35,5 +37,31 @@ impl Tell for UserNews {
             Box::new(move |io, (user, event)| listener(io, user, *event))
         };
         listeners.into_iter().map(tell).collect()
+    }
+}
+
+impl Namespace {
+    /// Has it told from here on who comes and who leaves.
+    pub(crate) fn watch_users(self: &Arc<Self>, server: &Arc<Server>) {
+        self.user_watch
+            .get_or_init(Untold::default)
+            .start(server, self);
+    }
+
+    /// A user has come or left: on all nodes, as who counts them all says, or on this one if it is alone.
+    pub(crate) fn tell_user(&self, user: &str, event: UserEvent) {
+        if let Some(watch) = self.user_watch() {
+            watch.push((user.into(), event));
+        }
+    }
+
+    /// A user's first socket on this node has come, or the last one gone; that is news if there are no other nodes.
+    pub(crate) fn tell_own_user(&self, socket: &Socket, is_edge: bool, event: UserEvent) {
+        if let Some(user) = socket.user()
+            && is_edge
+            && self.census.get().is_none()
+        {
+            self.tell_user(user, event);
+        }
     }
 }

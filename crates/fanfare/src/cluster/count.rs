@@ -13,6 +13,7 @@ use super::Adapter;
 use crate::{
     book::{Count, Present},
     namespace::Namespace,
+    server::Server,
     users::UserEvent,
 };
 
@@ -214,6 +215,34 @@ impl Elsewhere {
 }
 
 impl Namespace {
+    /// From now on the namespace is counted on all nodes. Whether it was not before.
+    pub(crate) fn begin_census(&self, census: impl FnOnce() -> Census) -> bool {
+        let mut is_new = false;
+        self.census.get_or_init(|| {
+            is_new = true;
+            // From here on it is noted who comes and who leaves.
+            self.book().take_touched();
+            census()
+        });
+        is_new
+    }
+
+    /// Sees to it that the namespace is counted on all nodes, if there may be others.
+    pub(crate) fn count_everywhere(self: &Arc<Self>, server: &Server) {
+        if let Some(adapter) = &server.cluster.adapter
+            && self.census.get().is_none()
+        {
+            Census::begin(self, &**adapter, &server.cluster.count_changed);
+        }
+    }
+
+    /// This node's part of the count is another.
+    pub(crate) fn tell_census(&self) {
+        if let Some(census) = self.census.get() {
+            census.changed();
+        }
+    }
+
     /// Whether what is told makes another count.
     fn change_census(&self, told: impl FnOnce(Count) -> Told) {
         let Some(census) = self.census() else { return };

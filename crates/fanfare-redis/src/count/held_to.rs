@@ -16,6 +16,8 @@ struct Pair {
     connection: MultiplexedConnection,
     script: Script,
     model: Broker,
+    /// The version that each node has seen of the model.
+    model_seen: BTreeMap<Box<str>, u64>,
     /// The broker's time of the newest answer.
     now: Duration,
 }
@@ -42,6 +44,7 @@ impl Pair {
                 .expect("it listens"),
             script: Script::new(include_str!("count.lua")),
             model: Broker::default(),
+            model_seen: BTreeMap::new(),
             now: Duration::ZERO,
         }
     }
@@ -69,13 +72,26 @@ impl Pair {
         Reply::from_values(&values).expect("the form")
     }
 
-    /// Has both answer `report`, and compares.
+    /// Has both answer `report`, and compares. Each has versions of its own: the model does not know when it was that the
+    /// script refused a report.
     async fn run(&mut self, report: &Report) -> Reply {
         let script = self.script(report).await;
         if let Reply::Accepted(standing) = &script {
             self.now = standing.now;
         }
-        let (model, _) = self.model.run(self.now, report);
+        let seen = match report.seen {
+            0 => 0,
+            _ => self.model_seen.get(&report.node).copied().unwrap_or(0),
+        };
+        let for_model = Report {
+            seen,
+            ..report.clone()
+        };
+        let (model, _) = self.model.run(self.now, &for_model);
+        if let Reply::Accepted(standing) = &model {
+            self.model_seen
+                .insert(report.node.clone(), standing.version);
+        }
         assert_eq!(comparable(&script), comparable(&model), "{report:?}");
         script
     }

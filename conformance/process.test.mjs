@@ -55,7 +55,9 @@ const REFUSED = [
   [["serve", "--listen"], /--listen/],
   [["sing"], /sing/],
   [["serve", ...LOCAL, "--database", "fanfare.db"], /fanfare\.db.*--database/],
-  [["serve", ...LOCAL, "--database", "postgres://127.0.0.1/fanfare"], /postgres.*--database/],
+  [["serve", ...LOCAL, "--database", "mysql://127.0.0.1/fanfare"], /mysql.*--database/],
+  [["serve", ...LOCAL, "--database", "postgres://127.0.0.1"], /names no database/],
+  [["serve", ...LOCAL, "--database", "postgres://127.0.0.1:1/fanfare"], /127\.0\.0\.1:1.*is PostgreSQL running/],
   [["serve", ...LOCAL, "--database", "sqlite:///nowhere/fanfare.db"], /\/nowhere\/fanfare\.db.*--database/],
   [["serve", ...LOCAL, "--database", "sqlite:///proc/version"], /\/proc\/version is no SQLite database/],
 ];

@@ -1,4 +1,4 @@
-//! Micro-benchmarks: fanfare's own, counted by callgrind. They are ignored tests of the library, where all its parts can be reached.
+//! Micro-benchmarks: fanfare's own, counted by callgrind. They are tests of the library, where all its parts can be reached.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -55,7 +55,7 @@ fn count(program: &PathBuf, test: &str, times: u32) -> anyhow::Result<f64> {
         .arg(format!("--callgrind-out-file={}", profile.display()))
         .arg(program)
         .args(["--exact", &format!("micro::{test}")])
-        .args(["--ignored", "--test-threads=1", "--quiet"])
+        .args(["--test-threads=1", "--quiet"])
         .env("FANFARE_TIMES", times.to_string())
         .stdout(Stdio::null())
         .status()

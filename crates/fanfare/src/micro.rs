@@ -1,6 +1,6 @@
 //! Micro-benchmarks: the parts of a delivery each for itself, for `cargo xtask bench --counts`, which counts their instructions.
 //!
-//! As tests they are ignored; they do their work as often as `FANFARE_TIMES` says, once without it.
+//! As tests they do their work as often as `FANFARE_TIMES` says, once without it; `cargo xtask bench --counts` counts them.
 
 use std::{env, hint::black_box, io::IoSlice, sync::Arc, time::Instant};
 
@@ -66,7 +66,6 @@ fn room(number: usize) -> Arc<str> {
 }
 
 #[test]
-#[ignore = "counted by cargo xtask bench --counts"]
 fn encode_an_event() {
     let (config, text) = (Config::default(), text());
     repeat(|| drop(black_box(encoded(&config, &text))));
@@ -74,7 +73,6 @@ fn encode_an_event() {
 
 /// Eight kilobytes in which a compressor finds what it finds in a list of people.
 #[test]
-#[ignore = "counted by cargo xtask bench --counts"]
 fn compress_an_event() {
     let config = Config::default();
     let people = (0..EIGHT_KB_OF_PEOPLE).map(|n| format!("guest {n} came from 10.0.{n}.7; "));
@@ -88,7 +86,6 @@ fn compress_an_event() {
 }
 
 #[test]
-#[ignore = "counted by cargo xtask bench --counts"]
 fn read_a_frame() {
     let limits = Config::default().limits.proto;
     let mut frame = Vec::new();
@@ -102,7 +99,6 @@ fn read_a_frame() {
 }
 
 #[test]
-#[ignore = "counted by cargo xtask bench --counts"]
 fn decode_an_event() {
     let limits = Config::default().limits.proto;
     let packet = format!(r#"2["say",7,"{}"]"#, text());
@@ -113,7 +109,6 @@ fn decode_an_event() {
 }
 
 #[test]
-#[ignore = "counted by cargo xtask bench --counts"]
 fn select_one_room_of_a_hundred() {
     let (members, _) = members();
     let select = Select {
@@ -124,7 +119,6 @@ fn select_one_room_of_a_hundred() {
 }
 
 #[test]
-#[ignore = "counted by cargo xtask bench --counts"]
 fn select_two_rooms_but_one_of_a_hundred_each() {
     let (members, all) = members();
     let select = Select {
@@ -137,7 +131,6 @@ fn select_two_rooms_but_one_of_a_hundred_each() {
 }
 
 #[test]
-#[ignore = "counted by cargo xtask bench --counts"]
 fn join_a_room_and_leave_it() {
     let (mut members, all) = members();
     let (slot, id) = all[0];
@@ -148,7 +141,6 @@ fn join_a_room_and_leave_it() {
 }
 
 #[test]
-#[ignore = "counted by cargo xtask bench --counts"]
 fn outbox_keeps_a_turn_and_gives_it_to_its_task() {
     let config = Config::default();
     let frames = Bytes::from(encoded(&config, &text()));
@@ -173,7 +165,6 @@ fn outbox_keeps_a_turn_and_gives_it_to_its_task() {
 }
 
 #[test]
-#[ignore = "counted by cargo xtask bench --counts"]
 fn backlog_takes_and_gives_an_event() {
     let config = Config::default();
     let frames = Bytes::from(encoded(&config, &text()));

@@ -59,7 +59,7 @@ impl Namespace {
     pub(crate) fn tell_own_user(&self, socket: &Socket, is_edge: bool, event: UserEvent) {
         if let Some(user) = socket.user()
             && is_edge
-            && self.census.get().is_none()
+            && socket.session().server.cluster.adapter.is_none()
         {
             self.tell_user(user, event);
         }

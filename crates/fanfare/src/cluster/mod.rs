@@ -78,7 +78,8 @@ pub trait Adapter: fmt::Debug + Send + Sync + 'static {
     /// From now on the server wants to know how many are in a namespace of all nodes. Called once for each namespace,
     /// from anywhere: it must not block, nor call the server back.
     ///
-    /// An adapter that does nothing with it leaves the server with what it has itself, which it says is not all.
+    /// An adapter that does nothing with it leaves the server with what it has itself, which it says is not all, and
+    /// tells nobody which users come and leave.
     fn count(&self, counted: Counted) {
         drop(counted);
     }

@@ -250,3 +250,18 @@ async fn users_who_come_and_go_are_told_of_once() {
     counted.tell_user("ada", UserEvent::Left);
     notes.expect(&["/ ada Left"]).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_user_of_a_new_namespace_comes_once() {
+    let (teller, server) = Teller::server().await;
+    let games = server.io.of_matching(|name| name.starts_with("/game"));
+    games.admit(|_| async { Ok(Admission::user("ada")) });
+    let (pen, mut notes) = notes();
+    games.on_user(move |io, user, event| pen.note(format!("{} {user} {event:?}", io.nsp())));
+    let mut client = server.client().await;
+    client.join_nsp("/game", "").await;
+    eventually("it is counted", || teller.counted().len() == 1).await;
+    teller.counted()[0].tell_user("ada", UserEvent::Came);
+    teller.counted()[0].tell_user("ada", UserEvent::Left);
+    notes.expect(&["/game ada Came", "/game ada Left"]).await;
+}

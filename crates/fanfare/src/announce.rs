@@ -121,8 +121,11 @@ impl Namespace {
     /// Tells a newcomer the count at once, and everyone else as soon as the rate allows.
     pub(crate) fn greet(self: &Arc<Self>, socket: &Socket) {
         let events = self.announcements.events();
-        if !events.is_empty() || self.announcements.has_listeners() {
-            self.count_everywhere(&socket.session().server);
+        let server = &socket.session().server;
+        if server.cluster.adapter.is_some()
+            && (!events.is_empty() || self.announcements.has_listeners())
+        {
+            self.count_everywhere(server);
         }
         for announcement in events {
             announcement.greet(self, socket);

@@ -277,11 +277,14 @@ impl Io {
     /// [announced](Self::announce_count), begins that, and knows of this node alone: the count says that it is not
     /// [complete](Count::complete).
     pub fn count(&self) -> Count {
-        let counts = self.members().into_iter().map(|namespace| {
+        let count = |namespace: &Arc<Namespace>| {
             namespace.count_everywhere(&self.server);
             namespace.count()
-        });
-        let counted = counts.reduce(Count::plus);
+        };
+        let Some(children) = self.namespace.children() else {
+            return count(&self.namespace);
+        };
+        let counted = children.iter().map(count).reduce(Count::plus);
         counted.unwrap_or_else(|| Count::alone(0, 0))
     }
 

@@ -46,7 +46,7 @@ pub(crate) struct Namespace {
     kin: Kin,
     /// Done once the application has been told of it.
     pub(crate) ready: Once,
-    book: Book,
+    book: Arc<Book>,
     /// What is known of other nodes, once anybody wants to know.
     pub(crate) census: OnceLock<Census>,
     /// Whoever holds it decides what comes next in this namespace.
@@ -140,7 +140,7 @@ impl Namespace {
             handlers: RwLock::default(),
             kin,
             ready: Once::new(),
-            book: Book::default(),
+            book: Arc::default(),
             census: OnceLock::new(),
             order: Mutex::default(),
             recovery,
@@ -186,7 +186,7 @@ impl Namespace {
         }
     }
 
-    pub(crate) fn book(&self) -> &Book {
+    pub(crate) fn book(&self) -> &Arc<Book> {
         &self.book
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    mem,
     sync::{Arc, LazyLock},
     time::{Duration, UNIX_EPOCH},
 };
@@ -111,7 +112,11 @@ struct Keeper {
 
 /// The namespaces that are counted.
 #[derive(Default)]
-struct Locals(BTreeMap<Key, Counted>);
+struct Locals {
+    counted: BTreeMap<Key, Counted>,
+    /// Users of namespaces that have ended or begun, still to be reported.
+    touched: BTreeMap<(Key, Box<str>), bool>,
+}
 
 /// A report under way: its answer, if it has one.
 type Exchange = BoxFuture<Option<Reply>>;
@@ -141,7 +146,11 @@ impl Keeper {
                 }
                 Some(new) = counted.recv() => self.add(new),
                 Some(news) = tap.next() => self.hear_news(&news),
-                () = self.changed.notified() => self.reporter.changed(self.now()),
+                () = self.changed.notified() => {
+                    self.reporter.changed(self.now());
+                    // Nothing is known that was not before; in a storm this happens for each who comes.
+                    continue;
+                }
                 // What was published while nobody listened was missed.
                 Ok(()) = state.changed() => if matches!(*state.borrow_and_update(), State::Up(_)) {
                     self.reporter.changed(self.now());
@@ -159,12 +168,11 @@ impl Keeper {
     }
 
     fn add(&mut self, counted: Counted) {
-        self.locals.0.insert(counted.nsp().into(), counted);
+        self.locals.add(counted);
         self.reporter.changed(self.now());
     }
 
     fn next_report(&mut self) -> Option<Report> {
-        self.locals.forget_ended();
         self.reporter.poll(self.now(), &mut self.locals)
     }
 
@@ -221,7 +229,7 @@ impl Keeper {
             Ok(news) => {
                 self.reporter.heard(self.now(), &news);
                 for (key, user, is_here) in &news.edges {
-                    if let Some(counted) = self.locals.0.get(key) {
+                    if let Some(counted) = self.locals.counted.get(key) {
                         let came_or_left = match is_here {
                             true => UserEvent::Came,
                             false => UserEvent::Left,
@@ -236,7 +244,7 @@ impl Keeper {
 
     /// What one node counts, all do.
     fn spread(&mut self) {
-        let unknown = |key: &&Key| !self.locals.0.contains_key(*key);
+        let unknown = |key: &&Key| !self.locals.counted.contains_key(*key);
         let wanted: Vec<Counted> = self
             .reporter
             .keys()
@@ -251,10 +259,12 @@ impl Keeper {
     /// Tells the server what it does not know yet.
     fn show(&mut self) {
         let now = self.now();
-        let mut is_out_of_reach = false;
-        for (key, counted) in &self.locals.0 {
+        if self.locals.counted.len() < self.shown.len() {
+            self.shown
+                .retain(|key, _| self.locals.counted.contains_key(key));
+        }
+        for (key, counted) in &self.locals.counted {
             let there = self.reporter.elsewhere(now, key);
-            is_out_of_reach |= there.is_out_of_reach();
             let shown = self.shown.get(key);
             let there = match shown {
                 // A broker that has lost its memory is told anew; until then what was known is nearer to the truth.
@@ -276,6 +286,7 @@ impl Keeper {
             }
             self.shown.insert(key.clone(), there);
         }
+        let is_out_of_reach = self.reporter.is_out_of_reach(now);
         if is_out_of_reach != self.is_out_of_reach {
             self.is_out_of_reach = is_out_of_reach;
             match is_out_of_reach {
@@ -321,14 +332,21 @@ async fn sleep(until: Option<Instant>) {
 }
 
 impl Locals {
-    fn forget_ended(&mut self) {
-        self.0.retain(|_, counted| counted.held().is_some());
+    /// There may have been another of its name, of which the broker knows.
+    fn add(&mut self, counted: Counted) {
+        let key = Key::from(counted.nsp());
+        let here = counted.users().into_iter().map(|user| (user, true));
+        let gone = self.counted.insert(key.clone(), counted);
+        let gone = gone.map(|ended| ended.take_touched()).into_iter().flatten();
+        let touched = gone.chain(here);
+        self.touched
+            .extend(touched.map(|(user, is_here)| ((key.clone(), user), is_here)));
     }
 }
 
 impl Local for Locals {
     fn held(&self) -> BTreeMap<Key, Held> {
-        let held = self.0.iter().filter_map(|(key, counted)| {
+        let held = self.counted.iter().filter_map(|(key, counted)| {
             let held = counted.held()?;
             Some((key.clone(), held.into()))
         });
@@ -336,15 +354,18 @@ impl Local for Locals {
     }
 
     fn users(&self, key: &str) -> Vec<Box<str>> {
-        self.0.get(key).map_or_else(Vec::new, Counted::users)
+        self.counted.get(key).map_or_else(Vec::new, Counted::users)
     }
 
     fn take_touched(&mut self) -> BTreeMap<(Key, Box<str>), bool> {
-        let touched = self.0.iter().flat_map(|(key, counted)| {
+        let mut all = mem::take(&mut self.touched);
+        self.counted.retain(|key, counted| {
+            let is_there = counted.held().is_some();
             let touched = counted.take_touched().into_iter();
-            touched.map(|(user, is_here)| ((key.clone(), user), is_here))
+            all.extend(touched.map(|(user, is_here)| ((key.clone(), user), is_here)));
+            is_there
         });
-        touched.collect()
+        all
     }
 }
 

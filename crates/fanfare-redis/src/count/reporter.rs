@@ -202,6 +202,11 @@ impl Reporter {
             .filter(|_| self.doing != Doing::Nothing)
     }
 
+    /// Whether the broker has answered before, but not for a lease.
+    pub(crate) fn is_out_of_reach(&self, now: Time) -> bool {
+        self.valid_until().is_some_and(|until| until <= now)
+    }
+
     fn accepted(&mut self, now: Time, flying: Flying, standing: Standing) {
         self.base = self.seq;
         for (key, held) in flying.held {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use fanfare::{Admission, Config, Count, WhenUnreachable};
+use fanfare::{Admission, Config, Count, EmptyNamespaces, WhenUnreachable};
 use fanfare_redis::RedisAdapter;
-use fanfare_testkit::{Client, Redis, eventually};
+use fanfare_testkit::{Client, Redis, eventually, within};
 use tokio::{runtime::Runtime, sync::mpsc};
 
 use crate::node::Node;
@@ -217,4 +217,38 @@ async fn servers_that_do_not_report_are_said_to_be_missing() {
     assert_eq!((count.sockets, count.at_most), (1, None));
     drop(other);
     is_right(&a, 1).await;
+}
+
+#[tokio::test]
+async fn who_was_in_a_namespace_that_has_ended_is_forgotten() {
+    let redis = Redis::start().await;
+    let adapter = RedisAdapter::new(&redis.url()).expect("the URL is one");
+    let config = Config {
+        empty_namespaces: EmptyNamespaces::End,
+        ..Config::default()
+    };
+    let node = Node::with(adapter, config).await;
+    node.is_in_reach().await;
+    let games = node.io.of_matching(|name| name.starts_with("/game"));
+    games.admit(|_| async { Ok(Admission::user("ada")) });
+    games.announce_count("players", |count| count.users);
+    let users = ["EXISTS", "{socket.io-count}:un:/game"];
+    for _ in 0..2 {
+        let mut client = Client::open(node.address).await;
+        client.join_nsp("/game", "").await;
+        while client.hear().await != r#"42/game,["players",1]"# {}
+        within("she is known", async {
+            while redis.command(&users).await != ":1" {}
+        })
+        .await;
+        drop(client);
+        eventually("the namespace has ended", || {
+            node.io.namespaces().iter().all(|io| io.nsp() != "/game")
+        })
+        .await;
+        within("she is forgotten", async {
+            while redis.command(&users).await != ":0" {}
+        })
+        .await;
+    }
 }

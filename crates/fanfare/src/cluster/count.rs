@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::Adapter;
 use crate::{
-    book::{Count, Present},
+    book::{Book, Count, Present},
     namespace::Namespace,
     server::Server,
     users::UserEvent,
@@ -23,6 +23,8 @@ use crate::{
 pub struct Counted {
     nsp: Arc<str>,
     namespace: Weak<Namespace>,
+    /// Outlives the namespace: who left it last has to be told of, too.
+    book: Arc<Book>,
 }
 
 /// What this node has of a namespace.
@@ -93,6 +95,7 @@ impl Counted {
         Self {
             nsp: namespace.nsp.as_str().into(),
             namespace: Arc::downgrade(namespace),
+            book: namespace.book().clone(),
         }
     }
 
@@ -103,20 +106,18 @@ impl Counted {
 
     /// What this node has; `None` once the namespace has ended.
     pub fn held(&self) -> Option<Held> {
-        Some(self.namespace.upgrade()?.book().held())
+        (0 < self.namespace.strong_count()).then(|| self.book.held())
     }
 
     /// The user keys of those who have at least one socket here.
     pub fn users(&self) -> Vec<Box<str>> {
-        let namespace = self.namespace.upgrade();
-        namespace.map_or_else(Vec::new, |namespace| namespace.book().user_keys())
+        self.book.user_keys()
     }
 
     /// The user keys whose first socket came, or whose last one left, since this was last called, and whether they are
-    /// here now.
+    /// here now. Also once the namespace has ended.
     pub fn take_touched(&self) -> BTreeMap<Box<str>, bool> {
-        let namespace = self.namespace.upgrade();
-        namespace.map_or_else(BTreeMap::new, |namespace| namespace.book().take_touched())
+        self.book.take_touched()
     }
 
     /// Says what the other nodes have: the count follows, and is announced.

@@ -177,7 +177,7 @@ impl Known {
             self.views.insert(key, View { total, own });
         }
         self.views.retain(|_, view| !view.total.since.is_zero());
-        self.doubts = standing.late + standing.unsettled;
+        self.doubts = standing.doubts();
         self.standing = Some((asked_at, standing));
         self.is_doubted = false;
         self.is_other_broker = false;
@@ -237,7 +237,7 @@ impl Known {
         let sockets = total.sockets.saturating_sub(own.row.sockets);
         let strangers = standing.strangers.get(key).copied().unwrap_or(0);
         // Which nodes are late is known only from an answer.
-        let is_known = is_fresh && self.doubts == standing.late + standing.unsettled;
+        let is_known = is_fresh && self.doubts == standing.doubts();
         let doubtful = match is_known {
             true => standing.doubtful.get(key).copied().unwrap_or(0),
             false => sockets,

@@ -119,6 +119,13 @@ impl Stage {
     }
 }
 
+impl Standing {
+    /// Nodes that are late, and lives that are unsettled.
+    pub(crate) fn doubts(&self) -> u64 {
+        self.late.saturating_add(self.unsettled)
+    }
+}
+
 impl Report {
     /// The script's arguments: `node epoch seq base stage made seen`, then how many rows, each as `key sockets anonymous`
     /// (`-1 0` for none), then users, each as `key user 1|0`.
@@ -243,5 +250,38 @@ impl<'a> Words<'a> {
             doubtful: self.list(keyed)?,
             strangers: self.list(keyed)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn news_are_read_as_the_script_writes_them() {
+        let json = br#"["0","1","/","3","2","17","1000","1","/","ada","1"]"#;
+        let news = News::from_json(json).expect("the form");
+        let total = Total {
+            sockets: 3,
+            users: 2,
+            version: 17,
+            since: Duration::from_secs(1),
+        };
+        assert_eq!(news.totals, [("/".into(), total)].into());
+        assert_eq!(news.edges, [("/".into(), "ada".into(), true)]);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_read_or_refused(
+            words in prop::collection::vec("accepted|late|/|[0-9]{1,3}|18446744073709551615", 0..30),
+            bytes in prop::collection::vec(any::<u8>(), 0..60),
+        ) {
+            let _ = Reply::from_values(&words);
+            let _ = News::from_json(&serde_json::to_vec(&words).expect("texts"));
+            let _ = News::from_json(&bytes);
+        }
     }
 }

@@ -201,10 +201,10 @@ impl Census {
 
 impl Elsewhere {
     fn with(self, here: Present) -> Count {
-        let sockets = here.sockets + self.sockets;
+        let sockets = here.sockets.saturating_add(self.sockets);
         Count {
             sockets,
-            users: (here.users + self.users).min(sockets),
+            users: here.users.saturating_add(self.users).min(sockets),
             nodes: self.nodes.max(1),
             as_of: self.as_of,
             complete: self.complete,

@@ -21,6 +21,7 @@ pub(crate) struct Socket {
     nsp: Nsp,
     auth: Option<String>,
     assembly: Assembly,
+    limits: Limits,
     /// Who waits for which answer.
     acks: HashMap<AckId, oneshot::Sender<Args>>,
     next_ack: AckId,
@@ -42,7 +43,8 @@ impl Socket {
         Self {
             nsp,
             auth,
-            assembly: Assembly::new(limits),
+            assembly: Assembly::new(),
+            limits: *limits,
             acks: HashMap::new(),
             next_ack: AckId(0),
         }
@@ -92,7 +94,7 @@ impl Socket {
     /// What the next message means; `None` for an ack, or while attachments are still to come.
     pub(crate) fn handle_message(&mut self, message: Message) -> Result<Option<Heard>, Violation> {
         let assembled = match message {
-            Message::Text(text) => self.assembly.handle_text(&text)?,
+            Message::Text(text) => self.assembly.handle_text(&text, &self.limits)?,
             Message::Binary(data) => self.assembly.handle_binary(data)?,
         };
         Ok(assembled.and_then(|assembled| self.handle_packet(assembled)))

@@ -33,6 +33,7 @@
 //!     reader: Reader,
 //!     session: Session,
 //!     assembly: Assembly,
+//!     limits: Limits,
 //!     /// What is to be written to the socket.
 //!     out: Vec<u8>,
 //! }
@@ -43,7 +44,8 @@
 //!         Self {
 //!             reader: Reader::new(Role::Server, &limits),
 //!             session: Session::new(Revision::V4, Transport::WebSocket, &Timing::default(), now),
-//!             assembly: Assembly::new(&limits),
+//!             assembly: Assembly::new(),
+//!             limits,
 //!             out: Vec::new(), // begins with an engineio::Open packet
 //!         }
 //!     }
@@ -102,7 +104,7 @@
 //!                 }
 //!                 engineio::Output::Message(message) => {
 //!                     let assembled = match message {
-//!                         engineio::Message::Text(text) => self.assembly.handle_text(&text),
+//!                         engineio::Message::Text(text) => self.assembly.handle_text(&text, &self.limits),
 //!                         engineio::Message::Binary(data) => self.assembly.handle_binary(data),
 //!                     };
 //!                     match assembled {

@@ -17,32 +17,32 @@ pub struct Assembled {
 /// Takes the messages of one connection in order and gives whole packets.
 ///
 /// Holds memory only while attachments are outstanding.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Assembly {
-    limits: Limits,
     /// Invariant: lacks at least one attachment.
     unfinished: Option<Box<Assembled>>,
 }
 
 impl Assembly {
     /// Waits for a packet.
-    pub fn new(limits: &Limits) -> Self {
-        Self {
-            limits: *limits,
-            unfinished: None,
-        }
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// A text message came in. `None` when its attachments are still to come.
+    /// A text message came in, to be held to `limits`. `None` when its attachments are still to come.
     ///
     /// # Errors
     ///
     /// The packet's [`Violation`], or [`Violation::TextAmidAttachments`].
-    pub fn handle_text(&mut self, text: &str) -> Result<Option<Assembled>, Violation> {
+    pub fn handle_text(
+        &mut self,
+        text: &str,
+        limits: &Limits,
+    ) -> Result<Option<Assembled>, Violation> {
         if self.unfinished.is_some() {
             return Err(Violation::TextAmidAttachments);
         }
-        let packet = Packet::decode(text, &self.limits)?;
+        let packet = Packet::decode(text, limits)?;
         let assembled = Assembled {
             attachments: Vec::with_capacity(packet.attachments()),
             packet,

@@ -147,7 +147,7 @@ impl Session {
         let machine = engineio::Session::new(dialect.revision, transport, &config.timing(), now);
         let state = State {
             machine,
-            assembly: Assembly::new(&config.limits.proto),
+            assembly: Assembly::new(),
             entries: SmallVec::new(),
             armed: None,
             join_by: config

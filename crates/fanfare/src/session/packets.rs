@@ -23,7 +23,9 @@ impl Session {
     ) {
         let config = &self.server.config;
         let assembled = match (config.parser, message) {
-            (Parser::Json, engineio::Message::Text(text)) => state.assembly.handle_text(&text),
+            (Parser::Json, engineio::Message::Text(text)) => {
+                state.assembly.handle_text(&text, &config.limits.proto)
+            }
             (Parser::Json, engineio::Message::Binary(data)) => state.assembly.handle_binary(data),
             (Parser::MessagePack, engineio::Message::Binary(data)) => {
                 msgpack::decode(&data, &config.limits.proto).map(Some)

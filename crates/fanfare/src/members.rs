@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use roaring::RoaringBitmap;
+use smallvec::SmallVec;
 
 use crate::{broadcast::Select, rooms::RoomWatch, shard::SlotId, socket_id::SocketId};
 
@@ -12,7 +13,7 @@ pub(crate) struct Members {
     all: RoaringBitmap,
     rooms: HashMap<Arc<str>, RoaringBitmap>,
     /// Nothing for a socket that is in no room.
-    rooms_of: HashMap<u32, Vec<Arc<str>>>,
+    rooms_of: HashMap<u32, SmallVec<[Arc<str>; 1]>>,
     by_id: HashMap<SocketId, u32>,
 }
 
@@ -41,7 +42,7 @@ impl Members {
                 watch.leave(room, id);
             }
         }
-        rooms
+        rooms.into_vec()
     }
 
     pub(crate) fn has(&self, id: SocketId) -> bool {
@@ -147,7 +148,10 @@ impl Members {
 
     pub(crate) fn rooms_of(&self, slot: SlotId, id: SocketId) -> Vec<Arc<str>> {
         match self.has(id) {
-            true => self.rooms_of.get(&slot.index).cloned().unwrap_or_default(),
+            true => self
+                .rooms_of
+                .get(&slot.index)
+                .map_or_else(Vec::new, |rooms| rooms.to_vec()),
             false => Vec::new(),
         }
     }

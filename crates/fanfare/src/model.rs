@@ -104,7 +104,7 @@ mod tests {
                     server.clone(),
                     shard.clone(),
                     slot,
-                    Head::new(&parts, None, 0),
+                    Head::new(&parts, None, 0, &server.alike),
                     Dialect::of(&query),
                     Opening::WebSocket(WireForm::Frames),
                 ))

@@ -19,7 +19,7 @@ use crate::{
     config::Config,
     dialect::Dialect,
     flusher,
-    head::Head,
+    head::{Alike, Head},
     metrics::Counters,
     namespaces::Namespaces,
     ranges::LatestKey,
@@ -41,6 +41,7 @@ pub(crate) struct Server {
     pub(crate) namespaces: Arc<Namespaces>,
     pub(crate) cluster: Asker,
     latest_keys: Mutex<HashMap<(usize, String), LatestKey>>,
+    pub(crate) alike: Alike,
     /// Sessions of an address that have joined no namespace yet.
     joining: Mutex<HashMap<IpAddr, usize>>,
     /// Whether the server is shutting down.
@@ -66,6 +67,7 @@ impl Server {
             )),
             config: Arc::new(config),
             latest_keys: Mutex::default(),
+            alike: Alike::default(),
             joining: Mutex::default(),
             closing: watch::Sender::new(false),
             tasks: TaskTracker::new(),

@@ -302,7 +302,8 @@ fn head(io: &Io, parts: &Parts) -> Head {
         .extensions
         .get::<RemoteAddr>()
         .map(|RemoteAddr(address)| *address);
-    Head::new(parts, remote, io.config().limits.max_header_bytes)
+    let max_bytes = io.config().limits.max_header_bytes;
+    Head::new(parts, remote, max_bytes, &io.server().alike)
 }
 
 /// The open packet and what else every session is sent first, as frames.

@@ -14,6 +14,8 @@ pub(crate) struct Contestant {
     pub(crate) environment: Option<(&'static str, &'static str)>,
     /// What the generator does with it instead of the scenario's own.
     pub(crate) words: Option<&'static [&'static str]>,
+    /// Whether it is reached over TLS.
+    pub(crate) over_tls: bool,
     /// How many clients it has instead of the scenario's own.
     pub(crate) clients: Option<usize>,
 }
@@ -47,6 +49,7 @@ impl Contestant {
             cpus: "0",
             environment: None,
             words: None,
+            over_tls: false,
             clients: None,
         }
     }
@@ -90,6 +93,7 @@ pub(crate) fn of(scenario: Scenario, clients: usize) -> impl Iterator<Item = Con
             &[RAW_WRITE, SAY, WS_SAY, BUN_SAY, OXIDE_SAY, NODE_SAY]
         }
         Scenario::Held | Scenario::Memory => &[SAY],
+        Scenario::Tls => &[SAY, SAY_OVER_TLS],
         Scenario::Slow => &[SAY_NOBODY_SLOW, SAY],
         Scenario::Polling => &[NODE_SAY, SAY, OXIDE_SAY],
         Scenario::Workers => &[SAY_ONE_WORKER, SAY_TWO_WORKERS],
@@ -136,6 +140,11 @@ const SAY_FEW: Contestant = Contestant {
 const SAY_NOBODY_SLOW: Contestant = Contestant {
     name: "fanfare, nobody slow",
     words: Some(NOBODY_SLOW),
+    ..SAY
+};
+const SAY_OVER_TLS: Contestant = Contestant {
+    name: "fanfare over TLS",
+    over_tls: true,
     ..SAY
 };
 const SAY_ONE_WORKER: Contestant = Contestant {

@@ -187,8 +187,11 @@ impl Args {
 }
 
 impl Plan {
+    /// TLS has none; it is to be known what it costs.
     fn has_goal(self) -> bool {
-        self.scenario.goal(self.clients).is_some() || !self.scenario.bounds().is_empty()
+        self.scenario.goal(self.clients).is_some()
+            || !self.scenario.bounds().is_empty()
+            || self.scenario == Scenario::Tls
     }
 }
 
@@ -197,7 +200,7 @@ const ROUNDS: usize = 5;
 const ROUNDS_OF_GOALS: usize = 15;
 
 /// What `--all` measures.
-const ALL: [(Scenario, Option<usize>); 19] = [
+const ALL: [(Scenario, Option<usize>); 20] = [
     (Scenario::Paced, None),
     (Scenario::Paced, Some(5_000)),
     (Scenario::Paced, Some(15_000)),
@@ -215,6 +218,7 @@ const ALL: [(Scenario, Option<usize>); 19] = [
     (Scenario::Slow, None),
     (Scenario::Polling, None),
     (Scenario::Workers, None),
+    (Scenario::Tls, None),
     (Scenario::Idle, None),
     (Scenario::Memory, None),
 ];

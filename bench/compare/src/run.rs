@@ -132,6 +132,10 @@ impl Bench {
             .env("PORT", address.port().to_string())
             .envs(self.scenario.environment())
             .envs(contestant.environment)
+            .envs(
+                self.certificate(contestant)
+                    .map(|file| ("TLS_CERTIFICATE", file)),
+            )
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
@@ -157,12 +161,22 @@ impl Bench {
             "--server-pid",
             &server_pid.to_string(),
         ]);
+        if let Some(file) = self.certificate(contestant) {
+            command.arg("--tls-certificate").arg(file);
+        }
         let is_storm = matches!(self.scenario, Scenario::Storm | Scenario::Count);
         if is_storm && contestant.leaving == Leaving::Counted {
             command.arg("--halve");
         }
         command.stdin(Stdio::null());
         command
+    }
+
+    /// Where a server leaves its certificate for the generator, if it has one.
+    fn certificate(&self, contestant: &Contestant) -> Option<PathBuf> {
+        contestant
+            .over_tls
+            .then(|| self.built.join("bench-certificate.pem"))
     }
 
     fn pinned(&self, cpu: &str, program: impl AsRef<OsStr>) -> Command {

@@ -36,6 +36,8 @@ pub(crate) enum Scenario {
     Slow,
     /// One speaks to all, who are on long polling
     Polling,
+    /// One speaks to all, over TLS
+    Tls,
     /// One speaks to all, and two threads of the server write
     Workers,
     /// Nobody does anything
@@ -71,7 +73,7 @@ impl Scenario {
             Self::Heartbeat => &["heartbeat", "--seconds", "10"],
             Self::Slow => SLOW,
             Self::Polling => &["paced", "--transport", "polling"],
-            Self::Workers => &["paced"],
+            Self::Tls | Self::Workers => &["paced"],
             Self::Idle => &["idle", "--settle", "10"],
             Self::Held => &["paced", "--held"],
             Self::Memory => &["memory", "--header-bytes", "700"],
@@ -96,6 +98,7 @@ impl Scenario {
             | Self::Burst
             | Self::Echo
             | Self::Polling
+            | Self::Tls
             | Self::Workers => 1_000,
             Self::Churn => 64,
             Self::Heartbeat => 5_000,
@@ -108,7 +111,7 @@ impl Scenario {
         let what = match self {
             Self::Storm => "join at once, until all have seen the full number",
             Self::Count => "join at once, and the server announces their number",
-            Self::Paced => "are told 128 bytes, one message under way",
+            Self::Paced | Self::Tls => "are told 128 bytes, one message under way",
             Self::Pending2 => "are told 128 bytes, two messages at a time from one handler",
             Self::Pending8 => "are told 128 bytes, eight messages at a time from one handler",
             Self::Burst => "are told 128 bytes, many messages from one handler",
@@ -154,7 +157,7 @@ impl Scenario {
             Self::Slow => Some(1.25),
             Self::Polling => Some(0.25),
             Self::Workers => Some(1.15),
-            Self::Count | Self::Rooms | Self::Idle | Self::Held | Self::Memory => None,
+            Self::Count | Self::Rooms | Self::Idle | Self::Held | Self::Tls | Self::Memory => None,
         }
     }
 
@@ -228,7 +231,12 @@ impl Scenario {
                 Metric::new("messages", "/rise/messages", Unit::Whole),
                 Metric::new("half cut, s", "/fall/wall_s", Unit::Plain),
             ],
-            Self::Paced | Self::Pending2 | Self::Pending8 | Self::Polling | Self::Workers => vec![
+            Self::Paced
+            | Self::Pending2
+            | Self::Pending8
+            | Self::Polling
+            | Self::Tls
+            | Self::Workers => vec![
                 delivery(),
                 Metric::new("ms until all have it", "/median_us", Unit::Milliseconds).compared(),
                 Metric::new("p99, ms", "/p99_us", Unit::Milliseconds),

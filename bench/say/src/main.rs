@@ -1,7 +1,12 @@
 //! Everybody is told what anybody says: what `rawcast --play say` does, and the bench's other events.
 
-use std::{env, error::Error, time::Duration};
+use std::{
+    env,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    time::Duration,
+};
 
+use anyhow::Context as _;
 use fanfare::{Config, Recovery};
 use mimalloc::MiMalloc;
 
@@ -10,7 +15,7 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> anyhow::Result<()> {
     let mut config = Config::default();
     if let Ok(milliseconds) = env::var("PING_INTERVAL") {
         config.ping_interval = Duration::from_millis(milliseconds.parse()?);
@@ -21,9 +26,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if let Ok(bytes) = env::var("MAX_BACKLOG_BYTES") {
         config.limits.max_backlog_bytes = bytes.parse()?;
     }
-    let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
-    fanfare_bench_say::server(config)
-        .listen(format!("127.0.0.1:{port}"))
-        .await?;
+    let port = match env::var("PORT") {
+        Ok(port) => port.parse().context("PORT is no port")?,
+        Err(_) => 3000,
+    };
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let io = fanfare_bench_say::server(config);
+    match env::var_os("TLS_CERTIFICATE") {
+        Some(file) => {
+            // First the certificate: who finds the port open reads it.
+            let tls = fanfare_bench_say::certificate(address.ip(), file.as_ref()).await?;
+            fanfare_bench_say::serve_over_tls(&io, TcpListener::bind(address)?, tls).await?;
+        }
+        None => io.listen(address).await?,
+    }
     Ok(())
 }

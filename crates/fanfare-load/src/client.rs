@@ -140,7 +140,7 @@ impl Client {
 
     /// Emits a packet, such as `42["say","hello"]`.
     pub(crate) fn emit(&mut self, packet: &[u8], site: &Site) -> Result<(), LoadError> {
-        if let Some(line) = self.websocket() {
+        if let Some(line) = self.websocket_mut() {
             let sent = line.send(&frame::text(packet));
             return sent.map_err(|source| self.failed(source));
         }
@@ -163,7 +163,7 @@ impl Client {
     pub(crate) fn leave(&mut self, site: &Site) -> Result<(), LoadError> {
         self.emit(b"41", site)?;
         self.stage = Stage::Leaving;
-        let goodbye = self.websocket().map(|line| line.send(goodbye()));
+        let goodbye = self.websocket_mut().map(|line| line.send(goodbye()));
         goodbye
             .transpose()
             .map(drop)
@@ -437,8 +437,8 @@ impl Client {
             .map_err(|source| self.failed(source))
     }
 
-    fn send(&self, lane: Lane, bytes: &[u8]) -> Result<(), LoadError> {
-        self.line(lane)
+    fn send(&mut self, lane: Lane, bytes: &[u8]) -> Result<(), LoadError> {
+        self.line_mut(lane)
             .map_or(Ok(()), |line| line.send(bytes))
             .map_err(|source| self.failed(source))
     }
@@ -466,6 +466,13 @@ impl Client {
     /// Its WebSocket, if it speaks through one already.
     fn websocket(&self) -> Option<&Line> {
         let lines = [self.side.as_ref(), self.main.as_ref()];
+        let mut open = lines.into_iter().flatten();
+        open.find(|line| line.phase == Phase::Frames)
+            .filter(|_| self.stage != Stage::Switching)
+    }
+
+    fn websocket_mut(&mut self) -> Option<&mut Line> {
+        let lines = [self.side.as_mut(), self.main.as_mut()];
         let mut open = lines.into_iter().flatten();
         open.find(|line| line.phase == Phase::Frames)
             .filter(|_| self.stage != Stage::Switching)

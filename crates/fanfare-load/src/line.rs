@@ -1,12 +1,13 @@
 //! One connection of a client's.
 
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::{self, ErrorKind};
+
+use crate::stream::Stream;
 
 /// A connection that is being opened, or is open.
 #[derive(Debug)]
 pub(crate) struct Line {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     pub(crate) phase: Phase,
     /// What came of an answer or a frame that is not complete yet.
     partial: Vec<u8>,
@@ -37,7 +38,7 @@ pub(crate) enum Pulled {
 }
 
 impl Line {
-    pub(crate) fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: Stream) -> Self {
         Self {
             stream,
             phase: Phase::Connecting,
@@ -56,11 +57,8 @@ impl Line {
         }
     }
 
-    /// Sends `bytes` whole.
-    ///
-    /// What a client sends is short and rare: it always fits into the kernel's buffer.
-    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<()> {
-        (&self.stream).write_all(bytes)
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.send(bytes)
     }
 
     /// Sends a request, and expects its answer.
@@ -75,10 +73,11 @@ impl Line {
         buffer[..kept].copy_from_slice(&self.partial);
         self.partial.clear();
         loop {
-            match (&self.stream).read(&mut buffer[kept..]) {
+            match self.stream.receive(&mut buffer[kept..]) {
                 Ok(0) => return Ok(Pulled::Closed),
-                // A stream that gives less than was asked for has no more, as epoll(7) has it.
-                Ok(read) if kept + read < buffer.len() => return Ok(Pulled::Drained(kept + read)),
+                Ok(read) if kept + read < buffer.len() && self.stream.tells_when_drained() => {
+                    return Ok(Pulled::Drained(kept + read));
+                }
                 Ok(read) => return Ok(Pulled::Some(kept + read)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     return Ok(Pulled::Drained(kept));

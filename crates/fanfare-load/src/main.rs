@@ -1,9 +1,10 @@
 //! `fanfare-load`: one scenario against one server, one line of JSON; for programs that measure many of them.
 
-use std::{net::SocketAddr, process::ExitCode, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
+use anyhow::Context as _;
 use clap::Parser;
-use fanfare_load::{Length, Load, Scenario, Swarm, Transport};
+use fanfare_load::{Length, Load, Scenario, Swarm, Tls, Transport};
 use serde_json::Value;
 
 /// Loads a Socket.IO server with many clients, and checks what each of them is told.
@@ -21,6 +22,9 @@ struct Args {
     /// Path of Socket.IO there
     #[arg(long, default_value = "/socket.io/", global = true)]
     path: String,
+    /// Speak TLS, and trust the certificates in this PEM file
+    #[arg(long, value_name = "FILE", global = true)]
+    tls_certificate: Option<PathBuf>,
     /// Process id of the server, to measure what it uses
     #[arg(long, global = true)]
     server_pid: Option<u32>,
@@ -56,7 +60,12 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> anyhow::Result<Value> {
+    let tls = args.tls_certificate.as_deref().map(|file| {
+        Tls::trusting(file, args.address.ip().to_string())
+            .with_context(|| format!("cannot trust {}", file.display()))
+    });
     let swarm = Swarm::new(Load {
+        tls: tls.transpose()?,
         path: args.path.clone(),
         transport: args.transport,
         header_bytes: args.header_bytes,

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
@@ -14,6 +13,7 @@ use socket2::{Domain, Socket, Type};
 use crate::error::{LoadError, failed};
 use crate::http::Requests;
 use crate::line::Line;
+use crate::stream::{Stream, Tls};
 
 /// Whom to load, and with how much.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct Load {
     pub clients: usize,
     /// How they come.
     pub transport: Transport,
+    /// How they speak TLS, if they do.
+    pub tls: Option<Tls>,
     /// Bytes of headers in each request besides those that it needs, such as a browser sends.
     pub header_bytes: usize,
     /// The server's process, if what it uses is to be measured.
@@ -56,6 +58,7 @@ impl Load {
             path: "/socket.io/".to_owned(),
             clients,
             transport: Transport::WebSocket,
+            tls: None,
             header_bytes: 0,
             server_pid: None,
             length: Length::Full,
@@ -110,6 +113,7 @@ pub(crate) enum Lane {
 pub(crate) struct Site {
     pub(crate) epoll: Epoll,
     address: SocketAddr,
+    tls: Option<Tls>,
     pub(crate) requests: Requests,
     pub(crate) transport: Transport,
     /// Clients from this one on have a small receive buffer.
@@ -125,6 +129,7 @@ impl Site {
         Ok(Self {
             epoll,
             address: load.address,
+            tls: load.tls.clone(),
             requests: Requests::new(&load.host, &load.path, load.header_bytes),
             transport: load.transport,
             first_narrow: usize::MAX,
@@ -141,7 +146,8 @@ impl Site {
         let socket = self
             .socket(id.0)
             .map_err(|source| failed("open a socket", source))?;
-        let line = Line::new(TcpStream::from(socket));
+        let stream = Stream::new(TcpStream::from(socket), self.tls.as_ref());
+        let line = Line::new(stream.map_err(|source| failed("begin with TLS", source))?);
         self.watch(&line, id, lane)?;
         Ok(line)
     }
@@ -157,7 +163,7 @@ impl Site {
     /// The epoll tells no more of `line`.
     pub(crate) fn unwatch(&self, line: &Line) -> Result<(), LoadError> {
         self.epoll
-            .delete(line.stream.as_fd())
+            .delete(&line.stream)
             .map_err(|error| failed("leave a socket alone", error.into()))
     }
 

@@ -28,6 +28,18 @@ fn one_message_at_a_time_reaches_everybody() {
 }
 
 #[test]
+fn over_tls_everybody_is_told_too() {
+    let server = Server::of_bench_over_tls();
+    for transport in TRANSPORTS {
+        let report = paced(&mut server.swarm_over(transport, 50), Asking::Nothing)
+            .unwrap_or_else(|error| panic!("over {transport}: {error}"));
+        assert_eq!(report.delivery.quantiles().count, 50 * report.messages as u64);
+        burst(&mut server.swarm_over(transport, 20))
+            .unwrap_or_else(|error| panic!("over {transport}: {error}"));
+    }
+}
+
+#[test]
 fn a_burst_reaches_everybody_in_order() {
     let server = Server::of_bench();
     for transport in TRANSPORTS {

@@ -1,15 +1,17 @@
 //! Server: fanfare with the bench's events, in threads of its own.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use fanfare::{Config, Io};
-use fanfare_load::{Length, Load, Swarm, Transport};
+use fanfare_load::{Length, Load, Swarm, Tls, Transport};
 use tokio::runtime::Runtime;
 
 /// It runs until this goes out of scope.
 pub(crate) struct Server {
     address: SocketAddr,
+    tls: Option<Tls>,
     _runtime: Runtime,
 }
 
@@ -33,6 +35,26 @@ impl Server {
         runtime.spawn(listener.serve(axum::Router::new()));
         Self {
             address,
+            tls: None,
+            _runtime: runtime,
+        }
+    }
+
+    /// The same as [`of_bench`](Self::of_bench), over TLS.
+    pub(crate) fn of_bench_over_tls() -> Self {
+        let runtime = Runtime::new().expect("threads can be had");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let name = format!("certificate-{}.pem", address.port());
+        let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let made = runtime.block_on(fanfare_bench_say::certificate(address.ip(), &file));
+        let made = made.expect("a certificate can be made");
+        let trusted = Tls::trusting(&file, address.ip().to_string()).expect("it was just made");
+        let io = fanfare_bench_say::server(Config::default());
+        runtime.spawn(async move { fanfare_bench_say::serve_over_tls(&io, listener, made).await });
+        Self {
+            address,
+            tls: Some(trusted),
             _runtime: runtime,
         }
     }
@@ -42,6 +64,7 @@ impl Server {
         Load {
             server_pid: Some(std::process::id()),
             length: Length::Brief,
+            tls: self.tls.clone(),
             within: Duration::from_secs(60),
             ..Load::new(self.address, clients)
         }

@@ -44,6 +44,17 @@ fn a_server_that_does_not_know_an_event_is_told_which() {
 }
 
 #[test]
+fn a_certificate_of_somebody_else_is_not_trusted() {
+    let [one, other] = [Server::of_bench_over_tls(), Server::of_bench_over_tls()];
+    let load = Load {
+        tls: one.load(4).tls,
+        ..other.load(4)
+    };
+    let mut swarm = Swarm::new(load).expect("four sockets");
+    check(paced(&mut swarm, Asking::Nothing), "connection failed");
+}
+
+#[test]
 fn a_message_that_is_left_out_is_noticed() {
     let (_server, mut swarm) = swarm(|io| {
         io.on(

@@ -246,6 +246,25 @@ impl Adapter for RedisAdapter {
         }
     }
 
+    fn names(&self) -> BoxFuture<Vec<Arc<str>>> {
+        let Some(running) = self.running.get() else {
+            return Box::pin(async { Vec::new() });
+        };
+        let (link, channels) = (running.link.clone(), running.wire.channels.clone());
+        let own = running.node.id().to_owned();
+        let mut command = redis::cmd("PUBSUB");
+        command.arg("CHANNELS").arg(channels.canaries());
+        Box::pin(async move {
+            let answer = link.query(&command).await.ok();
+            let canaries = answer.and_then(|answer| from_redis_value::<Vec<String>>(answer).ok());
+            let canaries = canaries.unwrap_or_default();
+            let names = canaries
+                .iter()
+                .filter_map(|canary| channels.node_of_canary(canary));
+            names.filter(|name| *name != own).map(Arc::from).collect()
+        })
+    }
+
     fn others(&self, nsp: &str) -> BoxFuture<Result<usize, String>> {
         let Some(running) = self.running.get() else {
             return Box::pin(async { Err("the server has not begun".to_owned()) });

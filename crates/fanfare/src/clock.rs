@@ -18,5 +18,12 @@ pub(crate) fn after(patience: Duration) -> tokio::time::Instant {
     now.checked_add(patience).unwrap_or(now + FOREVER)
 }
 
+/// So long before `until`, or now.
+pub(crate) fn before(until: tokio::time::Instant, span: Duration) -> tokio::time::Instant {
+    until
+        .checked_sub(span)
+        .unwrap_or_else(tokio::time::Instant::now)
+}
+
 /// What stands for durations that no clock can hold. 30 years: servers are restarted sooner.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);

@@ -44,15 +44,7 @@ impl Channels {
 
     /// A pattern for all of a namespace's broadcasts.
     pub(crate) fn broadcasts(&self, nsp: &str) -> String {
-        let mut pattern = String::new();
-        for letter in format!("{}#{nsp}#", self.prefix).chars() {
-            if matches!(letter, '*' | '?' | '[' | ']' | '^' | '\\') {
-                pattern.push('\\');
-            }
-            pattern.push(letter);
-        }
-        pattern.push('*');
-        pattern
+        beginning_with(&format!("{}#{nsp}#", self.prefix))
     }
 
     pub(crate) fn requests(&self, nsp: &str) -> String {
@@ -85,8 +77,36 @@ impl Channels {
 
     /// Where a node speaks to itself. No pattern of a namespace matches it.
     pub(crate) fn canary(&self, uid: &str) -> String {
-        format!("{}-canary#{uid}#", self.prefix)
+        format!("{}{uid}#", self.canary_begins())
     }
+
+    /// A pattern for those of all nodes.
+    pub(crate) fn canaries(&self) -> String {
+        beginning_with(&self.canary_begins())
+    }
+
+    /// The node of which a channel is the canary's.
+    pub(crate) fn node_of_canary<'a>(&self, channel: &'a str) -> Option<&'a str> {
+        let rest = channel.strip_prefix(&self.canary_begins())?;
+        rest.strip_suffix('#')
+    }
+
+    fn canary_begins(&self) -> String {
+        format!("{}-canary#", self.prefix)
+    }
+}
+
+/// A pattern for all names that begin with `begin`.
+fn beginning_with(begin: &str) -> String {
+    let mut pattern = String::new();
+    for letter in begin.chars() {
+        if matches!(letter, '*' | '?' | '[' | ']' | '^' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('*');
+    pattern
 }
 
 #[cfg(test)]
@@ -103,6 +123,15 @@ mod tests {
         assert_eq!(channels.broadcast("/", &to(&[])), "socket.io#/#");
         assert_eq!(channels.broadcast("/a", &to(&["r"])), "socket.io#/a#r#");
         assert_eq!(channels.broadcast("/a", &to(&["r", "s"])), "socket.io#/a#");
+    }
+
+    #[test]
+    fn a_canary_tells_whose_it_is() {
+        let channels = Channels::new("a*");
+        assert_eq!(channels.canaries(), r"a\*-canary#*");
+        let canary = channels.canary("node");
+        assert_eq!(channels.node_of_canary(&canary), Some("node"));
+        assert_eq!(channels.node_of_canary("a*-request#/#"), None);
     }
 
     #[test]

@@ -74,7 +74,10 @@ pub(super) fn encode(wire: &Wire, reply: &Reply) -> Result<Option<Publication>, 
         (Asker::Other, Responses::Specific) => own(),
         (Asker::Other, Responses::Shared) => shared(),
     };
-    let (fields, attachments) = form;
+    let (mut fields, attachments) = form;
+    if let (Asker::Fanfare, Some(from)) = (way.asker, &reply.from) {
+        fields.push(("node", Field::new(&from.as_ref())));
+    }
     let fields = Field::Map(fields);
     let payload = match attachments {
         None => fields.to_json(),
@@ -176,7 +179,7 @@ fn put_args(
     Ok(())
 }
 
-/// A response, with the fields of all types; the last four are fanfare's own.
+/// A response, with the fields of all types; the last five are fanfare's own.
 #[derive(Debug, Deserialize)]
 struct ResponseIn<'a> {
     #[serde(rename = "type")]
@@ -202,12 +205,13 @@ struct ResponseIn<'a> {
     left: bool,
     #[serde(default)]
     unanswered: bool,
+    node: Option<String>,
 }
 
 /// `None` if another node is answered.
 pub(super) fn decode(own: &str, nsp: &str, payload: &Bytes) -> Result<Option<Reply>, Wrong> {
     let (json, attachments) = text::read(payload)?;
-    let response: ResponseIn<'_> = serde_json::from_str(&json)?;
+    let mut response: ResponseIn<'_> = serde_json::from_str(&json)?;
     let request_id = response.request_id.as_deref().unwrap_or_default();
     let number = request_id.strip_prefix(own);
     let Some(number) = number.and_then(|rest| rest.strip_prefix(':')) else {
@@ -218,6 +222,7 @@ pub(super) fn decode(own: &str, nsp: &str, payload: &Bytes) -> Result<Option<Rep
         request: number.into(),
     };
     Ok(Some(Reply {
+        from: response.node.take().map(Arc::from),
         nsp: nsp.to_owned(),
         to,
         answer: response.answer(&attachments)?,

@@ -75,7 +75,12 @@ fn replied(request: &Value, answer: Answer) -> Option<(String, Bytes)> {
         panic!("{asked:?}");
     };
     let to = id;
-    let reply = wire(OWN).encode_reply(&Reply { nsp, to, answer });
+    let reply = wire(OWN).encode_reply(&Reply {
+        from: Some(OWN.into()),
+        nsp,
+        to,
+        answer,
+    });
     let reply = reply.expect("it has a form")?;
     Some((reply.channel, reply.payload.into()))
 }
@@ -300,6 +305,7 @@ fn what_other_makers_answer_is_read() {
     };
     let reply = |answer| {
         Some(Inbound::Reply(Reply {
+            from: None,
             nsp: "/".to_owned(),
             to: AskId {
                 node: OWN.into(),
@@ -537,11 +543,12 @@ proptest! {
             };
             prop_assert_eq!(question, asked);
             let Some(answer) = answer else { continue };
-            let reply = Reply { nsp: nsp.clone(), to: id, answer: answer.clone() };
+            let from = Some(OTHER.into());
+            let reply = Reply { from, nsp, to: id, answer };
             let published = wire(OTHER).encode_reply(&reply).unwrap().expect("fanfare reads all");
             prop_assert_eq!(published.channel, format!("socket.io-response#/#{OWN}#"));
             let mut heard = wire(OWN).decode(Source::Responses, "/", &published.payload.into()).unwrap();
-            prop_assert_eq!(heard.pop(), Some(Inbound::Reply(Reply { nsp, to: own, answer })));
+            prop_assert_eq!(heard.pop(), Some(Inbound::Reply(Reply { to: own, ..reply })));
         }
     }
 

@@ -1,6 +1,9 @@
 //! A node is there, and answers nothing: whoever asks is told in time what the others answered, and that one is missing.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use fanfare::{BroadcastAckError, ClusterError, RemoteSocket};
 use fanfare_testkit::{Client, Redis};
@@ -60,7 +63,7 @@ fn assert_in_time(began: Instant) {
 }
 
 #[tokio::test]
-async fn who_fetches_sockets_gets_those_of_the_others_and_how_many_nodes_are_missing() {
+async fn who_fetches_sockets_gets_those_of_the_others_and_which_nodes_are_missing() {
     let three = Three::start().await;
     let frozen = three.freezes.freeze().await;
     let began = Instant::now();
@@ -68,11 +71,18 @@ async fn who_fetches_sockets_gets_those_of_the_others_and_how_many_nodes_are_mis
         panic!("one is frozen");
     };
     assert_in_time(began);
-    assert_eq!(wrong.to_string(), "1 of the other nodes gave no answer");
-    let ClusterError::Missing { answers, missing } = wrong else {
+    let name = three.freezes.node.io.node();
+    let expected = format!("1 of the other nodes gave no answer: {name}");
+    assert_eq!(wrong.to_string(), expected);
+    let ClusterError::Missing {
+        answers,
+        missing,
+        silent,
+    } = wrong
+    else {
         panic!("{wrong}");
     };
-    assert_eq!(missing, 1);
+    assert_eq!((missing, &*silent), (1, &[name.into()][..]));
     assert_eq!(ids(&answers), sorted(&three.clients[..2]));
     drop(frozen);
     // It may have been away for so long that it has to connect anew: until then it is missing.
@@ -139,9 +149,15 @@ async fn who_asks_nodes_gets_the_answers_of_the_others_and_how_many_are_missing(
         .asks
         .io
         .server_side_emit_with_ack::<usize, _>("n?", (), PATIENCE);
-    let Err(ClusterError::Missing { answers, missing }) = asked.await else {
+    let Err(ClusterError::Missing {
+        answers,
+        missing,
+        silent,
+    }) = asked.await
+    else {
         panic!("one is frozen");
     };
     assert_in_time(began);
     assert_eq!((&answers[..], missing), (&[0][..], 1));
+    assert_eq!(*silent, [Arc::from(three.freezes.node.io.node())]);
 }

@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Adapter, Answer, AskId, Message, Question, Reply};
+use super::{Adapter, AskId, Message, Question, Reply};
 use crate::handler::BoxFuture;
 
 /// A server's end of its cluster.
@@ -26,7 +26,7 @@ pub(crate) struct Asker {
     pub(crate) count_changed: Arc<Notify>,
 }
 
-type Waiting = Arc<Mutex<HashMap<Arc<str>, mpsc::UnboundedSender<Answer>>>>;
+type Waiting = Arc<Mutex<HashMap<Arc<str>, mpsc::UnboundedSender<Reply>>>>;
 
 /// A question that waits. Dropping it closes it.
 pub(crate) struct Asking {
@@ -34,7 +34,7 @@ pub(crate) struct Asking {
     nsp: String,
     request: Arc<str>,
     waiting: Waiting,
-    answers: mpsc::UnboundedReceiver<Answer>,
+    answers: mpsc::UnboundedReceiver<Reply>,
 }
 
 impl Asker {
@@ -84,12 +84,12 @@ impl Asker {
     }
 
     /// Another node has replied.
-    pub(crate) fn hear(&self, Reply { to, answer, .. }: Reply) {
-        if to.node == self.node
-            && let Some(waiting) = lock(&self.waiting).get(&to.request)
+    pub(crate) fn hear(&self, reply: Reply) {
+        if reply.to.node == self.node
+            && let Some(waiting) = lock(&self.waiting).get(&reply.to.request)
         {
             // Whoever waits may be about to give up.
-            let _ = waiting.send(answer);
+            let _ = waiting.send(reply);
         }
     }
 }
@@ -106,8 +106,14 @@ impl Asking {
             .unwrap_or_else(|_| Err("nobody said in time how many nodes there are".to_owned()))
     }
 
-    /// The next answer, until `until`.
-    pub(crate) async fn next(&mut self, until: Instant) -> Option<Answer> {
+    /// Names of other nodes, as far as they can be known by then.
+    pub(crate) fn names(&self, until: Instant) -> impl Future<Output = Vec<Arc<str>>> + use<> {
+        let names = self.adapter.names();
+        async move { timeout_at(until, names).await.unwrap_or_default() }
+    }
+
+    /// The next reply, until `until`.
+    pub(crate) async fn next(&mut self, until: Instant) -> Option<Reply> {
         timeout_at(until, self.answers.recv()).await.ok().flatten()
     }
 }
@@ -119,7 +125,7 @@ impl Drop for Asking {
 }
 
 fn lock(
-    waiting: &Mutex<HashMap<Arc<str>, mpsc::UnboundedSender<Answer>>>,
-) -> MutexGuard<'_, HashMap<Arc<str>, mpsc::UnboundedSender<Answer>>> {
+    waiting: &Mutex<HashMap<Arc<str>, mpsc::UnboundedSender<Reply>>>,
+) -> MutexGuard<'_, HashMap<Arc<str>, mpsc::UnboundedSender<Reply>>> {
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }

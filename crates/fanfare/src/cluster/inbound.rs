@@ -69,9 +69,14 @@ fn answer(server: &Arc<Server>, nsp: &str, id: AskId, question: Question) {
     };
     let io = seen_from(server, nsp);
     let nsp = nsp.to_owned();
+    let from = server.cluster.node().clone();
     let reply = move |answer| {
-        let (nsp, to) = (nsp.clone(), id.clone());
-        adapter.reply(Reply { nsp, to, answer });
+        adapter.reply(Reply {
+            from: Some(from.clone()),
+            nsp: nsp.clone(),
+            to: id.clone(),
+            answer,
+        });
     };
     match question {
         Question::Rooms => {

@@ -106,6 +106,8 @@ pub enum Question {
 /// What a node answers to a question.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
+    /// Whose answer it is, [`Node::id`](super::Node::id), if that can be known.
+    pub from: Option<Arc<str>>,
     /// The name of the namespace in which it was asked.
     pub nsp: String,
     /// The question.

@@ -75,6 +75,12 @@ pub trait Adapter: fmt::Debug + Send + Sync + 'static {
     /// Says why nobody knows, such as a broker that is away.
     fn others(&self, nsp: &str) -> BoxFuture<Result<usize, String>>;
 
+    /// Names of other nodes of the cluster, [`Node::id`], as far as their replies have [`Reply::from`]. Asked for when some do not
+    /// answer: those that do are not among who is missing.
+    fn names(&self) -> BoxFuture<Vec<Arc<str>>> {
+        Box::pin(async { Vec::new() })
+    }
+
     /// From now on the server wants to know how many are in a namespace of all nodes. Called once for each namespace,
     /// from anywhere: it must not block, nor call the server back.
     ///
@@ -152,12 +158,15 @@ impl fmt::Debug for Node {
 #[non_exhaustive]
 pub enum ClusterError<T> {
     /// Not every node answered in time.
-    #[error("{missing} of the other nodes gave no answer")]
+    #[error("{missing} of the other nodes gave no answer{}", listed(.silent))]
     Missing {
         /// The answers that came.
         answers: Vec<T>,
         /// How many nodes gave none.
         missing: usize,
+        /// Which of them have names, [`Io::node`](crate::Io::node) there: nodes of fanfare's. Those of other makers have none that
+        /// others can see.
+        silent: Vec<Arc<str>>,
     },
     /// The adapter does not know which nodes there are.
     #[error("the cluster is out of reach: {0}")]
@@ -165,4 +174,12 @@ pub enum ClusterError<T> {
     /// The event could not be sent.
     #[error(transparent)]
     Emit(#[from] crate::EmitError),
+}
+
+/// What follows in a sentence.
+fn listed(silent: &[Arc<str>]) -> String {
+    match silent {
+        [] => String::new(),
+        silent => format!(": {}", silent.join(", ")),
+    }
 }

@@ -1,8 +1,8 @@
 //! What a node asks the whole cluster, and how all answers become one.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, pin::pin, sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::{Answer, Asking, ClusterError, Message, Question, RemoteSocket};
 use crate::{
@@ -49,7 +49,7 @@ async fn remote_answers(mut asking: Asking, until: Instant) -> Answers {
     let (mut asked, mut waiting, mut unnamed) = (0, HashSet::<SocketId>::new(), 0_usize);
     let mut acked_unnamed = 0;
     while asked < others || !waiting.is_empty() || acked_unnamed < unnamed {
-        match asking.next(until).await {
+        match asking.next(until).await.map(|reply| reply.answer) {
             Some(Answer::Asked(ids)) => {
                 asked += 1;
                 waiting.extend(ids);
@@ -110,14 +110,15 @@ impl Io {
                 | Answer::Left(_)
                 | Answer::ServerSide(_) => None,
             };
-            let (there, missing) = one_of_each(asking, until, read).await?;
-            let there = there.into_iter().flatten();
-            all.extend(there.map(|state| RemoteSocket::new(io.clone(), state)));
-            match missing {
+            let there = one_of_each(asking, until, read).await?;
+            let states = there.answers.into_iter().flatten();
+            all.extend(states.map(|state| RemoteSocket::new(io.clone(), state)));
+            match there.missing {
                 0 => Ok(all),
                 missing => Err(ClusterError::Missing {
                     answers: all,
                     missing,
+                    silent: there.silent,
                 }),
             }
         }
@@ -159,9 +160,9 @@ impl Io {
                 | Answer::Acked(..)
                 | Answer::Left(_) => None,
             };
-            let (replies, mut missing) = one_of_each(asking?, until, read).await?;
-            let mut answers = Vec::with_capacity(replies.len());
-            for reply in replies {
+            let there = one_of_each(asking?, until, read).await?;
+            let (mut answers, mut missing) = (Vec::new(), there.missing);
+            for reply in there.answers {
                 match reply.and_then(|args| args.read().ok()) {
                     Some(answer) => answers.push(answer),
                     None => missing += 1,
@@ -169,13 +170,26 @@ impl Io {
             }
             match missing {
                 0 => Ok(answers),
-                missing => Err(ClusterError::Missing { answers, missing }),
+                missing => Err(ClusterError::Missing {
+                    answers,
+                    missing,
+                    silent: there.silent,
+                }),
             }
         }
     }
 }
 
-/// One answer of each other node, and of how many there is none.
+/// What other nodes have answered.
+struct FromEach<T> {
+    answers: Vec<T>,
+    /// Of how many there is no answer.
+    missing: usize,
+    /// Which of these have names.
+    silent: Vec<Arc<str>>,
+}
+
+/// One answer of each other node, and who gave none.
 ///
 /// # Errors
 ///
@@ -184,20 +198,46 @@ async fn one_of_each<T, E>(
     asking: Option<Asking>,
     until: Instant,
     read: impl Fn(Answer) -> Option<T>,
-) -> Result<(Vec<T>, usize), ClusterError<E>> {
+) -> Result<FromEach<T>, ClusterError<E>> {
+    let mut all = FromEach {
+        answers: Vec::new(),
+        missing: 0,
+        silent: Vec::new(),
+    };
     let Some(mut asking) = asking else {
-        return Ok((Vec::new(), 0));
+        return Ok(all);
     };
     let others = asking.others(until).await;
     let others = others.map_err(ClusterError::Unreachable)?;
-    let mut answers = Vec::new();
-    while answers.len() < others
-        && let Some(answer) = asking.next(until).await
-    {
-        answers.extend(read(answer));
+    let names = asking.names(until);
+    // In time for the names to be here when all has to be.
+    let late = clock::before(until, TO_NAME);
+    let naming = async move {
+        sleep_until(late).await;
+        names.await
+    };
+    let mut naming = pin!(naming);
+    let mut heard = HashSet::new();
+    let mut named = None;
+    while all.answers.len() < others {
+        let reply = tokio::select! {
+            biased;
+            reply = asking.next(until) => reply,
+            names = &mut naming, if named.is_none() => {
+                named = Some(names);
+                continue;
+            }
+        };
+        let Some(reply) = reply else { break };
+        all.answers.extend(read(reply.answer));
+        heard.extend(reply.from);
     }
-    let missing = others - answers.len();
-    Ok((answers, missing))
+    all.missing = others - all.answers.len();
+    if all.missing > 0 {
+        let named = named.into_iter().flatten();
+        all.silent = named.filter(|name| !heard.contains(name)).collect();
+    }
+    Ok(all)
 }
 
 /// # Errors
@@ -209,3 +249,6 @@ fn for_nodes(event: &str, args: impl IntoArgs) -> Result<RawArgs, EmitError> {
         _ => written(event, args),
     }
 }
+
+/// How long the names of those who do not answer may take.
+const TO_NAME: Duration = Duration::from_millis(250);

@@ -122,6 +122,14 @@ impl Adapter for Wire {
         }
     }
 
+    fn names(&self) -> BoxFuture<Vec<Arc<str>>> {
+        let nodes = self.hub.nodes.lock();
+        let nodes = nodes.unwrap_or_else(PoisonError::into_inner);
+        let others = nodes.iter().filter(|(node, _)| node.id() != self.id());
+        let names = others.map(|(node, _)| node.id().into()).collect();
+        Box::pin(async { names })
+    }
+
     fn others(&self, _: &str) -> BoxFuture<Result<usize, String>> {
         let nodes = self.hub.nodes.lock();
         let others = nodes.unwrap_or_else(PoisonError::into_inner).len() - 1;

@@ -1,6 +1,9 @@
 //! What one node asks, all others answer; and who does not is said.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use fanfare::{
     AckError, Admission, BroadcastAckError, ClusterError, Io, Refusal, RemoteSocket, SocketId,
@@ -114,11 +117,16 @@ async fn nodes_that_say_nothing_are_counted() {
     };
     assert_eq!(why, "the hub is closed");
     hub.is_unreachable.store(false, Ordering::Relaxed);
-    let Err(ClusterError::Missing { answers, missing }) = a.server.io.fetch_sockets(SHORT).await
+    let Err(ClusterError::Missing {
+        answers,
+        missing,
+        silent,
+    }) = a.server.io.fetch_sockets(SHORT).await
     else {
         panic!("a node is silent");
     };
     assert_eq!((answers.len(), missing), (1, 1));
+    assert_eq!(*silent, [Arc::from(b.server.io.node())]);
 }
 
 /// The socket of a client on the second node, as the first sees it.
@@ -216,7 +224,10 @@ async fn a_node_that_can_not_answer_is_missing_at_once() {
             .io
             .server_side_emit_with_ack::<u8, _>(args, 1, LONG)
     };
-    let Err(ClusterError::Missing { answers, missing }) = ask("ask").await else {
+    let Err(ClusterError::Missing {
+        answers, missing, ..
+    }) = ask("ask").await
+    else {
         panic!("one handler panics");
     };
     assert_eq!((answers, missing), (vec![1], 1));

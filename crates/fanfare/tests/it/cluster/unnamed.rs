@@ -36,9 +36,14 @@ impl Adapter for Unnamed {
             panic!("it asks sockets: {question:?}");
         };
         let reply = |answer| {
-            let (nsp, to) = (nsp.clone(), id.clone());
+            let (from, nsp, to) = (None, nsp.clone(), id.clone());
             let node = self.node.get().expect("it has started");
-            node.receive_reply(Reply { nsp, to, answer });
+            node.receive_reply(Reply {
+                from,
+                nsp,
+                to,
+                answer,
+            });
         };
         for n in 0..self.answering.load(Ordering::Relaxed) {
             let json = n.to_string();

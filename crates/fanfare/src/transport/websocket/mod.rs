@@ -72,7 +72,7 @@ pub(crate) async fn run(upgraded: Upgraded, purpose: Purpose) {
             };
             let tasks = link.session.server.tasks.clone();
             match link.session.form() {
-                WireForm::Frames | WireForm::Deflated => tasks.spawn(tcp::serve(link)),
+                WireForm::Frames | WireForm::Deflated => tasks.spawn(tcp::serve(link.shared())),
                 WireForm::Base64 | WireForm::TypedFrames | WireForm::TypedBase64 => {
                     tasks.spawn(async move { stream::serve(&mut link).await })
                 }
@@ -209,6 +209,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 close(&mut stream).await;
                 None
             }
+        }
+    }
+}
+
+impl Link<TcpStream> {
+    /// The same, with a stream that others may write to.
+    fn shared(self) -> Link<Arc<TcpStream>> {
+        Link {
+            stream: Arc::new(self.stream),
+            reader: self.reader,
+            session: self.session,
         }
     }
 }

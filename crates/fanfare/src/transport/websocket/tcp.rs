@@ -1,71 +1,139 @@
 //! Over TCP: the flusher writes into the stream itself, the task only what it could not.
 
-use std::{io, ops::ControlFlow, sync::Arc};
+use std::{
+    future::poll_fn,
+    io,
+    ops::ControlFlow,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+};
 
 use fanfare_proto::{
     engineio::{CloseReason, Via},
     websocket::Reader,
 };
-use tokio::{io::Interest, net::TcpStream, time::timeout};
+use tokio::{io::Interest, net::TcpStream, sync::futures::Notified, time::timeout};
 
 use super::{CLOSING, Ending, Link, feed, with_buffer};
 use crate::{clock, session::Session};
 
-/// Serves a session whose frames the flusher writes into `stream` itself.
-pub(super) async fn serve(link: Link<TcpStream>) {
-    let Link {
-        stream,
-        mut reader,
-        session,
-    } = link;
-    let stream = Arc::new(stream);
-    session.outbox().take_over(stream.clone());
-    let ending = loop {
-        let woken = session.wake.notified();
-        let (is_waiting, is_ending) = {
-            let out = session.outbox();
-            (!out.is_empty(), out.is_ending())
+/// Serves a session whose frames the flusher writes into the stream itself.
+///
+/// Each connection holds what this keeps across a wait: [`Link`] is taken apart in place, and readiness is polled, since tokio's futures
+/// for it are several times as large.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` would hold its argument twice"
+)]
+pub(super) fn serve(mut link: Link<Arc<TcpStream>>) -> impl Future<Output = ()> {
+    async move {
+        let Link {
+            stream,
+            reader,
+            session,
+        } = &mut link;
+        session.outbox().take_over(stream.clone());
+        let ending = loop {
+            let woken = session.wake.notified();
+            let (is_waiting, is_ending) = {
+                let out = session.outbox();
+                (!out.is_empty(), out.is_ending())
+            };
+            if is_ending {
+                break Ending::Over;
+            }
+            let wanted = Wanted {
+                reads: session.is_readable(),
+                writes: is_waiting,
+            };
+            match ready(stream, wanted, pin!(woken)).await {
+                Ok(Event::Woken) => continue,
+                Ok(Event::Ready) => {}
+                Err(_) => break Ending::Lost(CloseReason::TransportClose),
+            }
+            if is_waiting && flush(session).is_err() {
+                break Ending::Lost(CloseReason::TransportClose);
+            }
+            if session.is_readable()
+                && let ControlFlow::Break(ending) = read(session, stream, reader)
+            {
+                break ending;
+            }
         };
-        if is_ending {
-            break Ending::Over;
+        if let Ending::Lost(reason) = ending {
+            session.handle_transport_closed(Via::WebSocket, reason);
         }
-        let interest = match (session.is_readable(), is_waiting) {
-            (true, false) => Interest::READABLE,
-            (true, true) => Interest::READABLE | Interest::WRITABLE,
-            (false, true) => Interest::WRITABLE,
-            // Unread, it may be gone all the same.
-            (false, false) => Interest::ERROR,
-        };
-        let ready = tokio::select! {
-            ready = stream.ready(interest) => ready,
-            () = woken => continue,
-        };
-        let Ok(ready) = ready else {
-            break Ending::Lost(CloseReason::TransportClose);
-        };
-        if ready.is_error() {
-            break Ending::Lost(CloseReason::TransportClose);
+        // Of those that are lost, who broke a rule is still there to be told so.
+        if !matches!(ending, Ending::Lost(CloseReason::TransportClose)) {
+            let finishing = timeout(CLOSING, finish(session, stream));
+            // Boxed, so that the idle do not carry it. Late or not, it is over.
+            let _ = Box::pin(finishing).await;
         }
-        if is_waiting && ready.is_writable() && flush(&session).is_err() {
-            break Ending::Lost(CloseReason::TransportClose);
+        session.outbox().close();
+    }
+}
+
+/// What a stream is waited for.
+#[derive(Clone, Copy)]
+struct Wanted {
+    reads: bool,
+    writes: bool,
+}
+
+enum Event {
+    /// What is wanted may have changed.
+    Woken,
+    Ready,
+}
+
+/// Waits until `stream` can be read or written, as far as that is wanted, or `woken` is.
+///
+/// # Errors
+///
+/// If the stream is no more.
+async fn ready(
+    stream: &TcpStream,
+    wanted: Wanted,
+    mut woken: Pin<&mut Notified<'_>>,
+) -> io::Result<Event> {
+    if !wanted.reads && !wanted.writes {
+        // Unread, it may be gone all the same. Boxed, since few come here.
+        return Box::pin(until_gone(stream, woken)).await;
+    }
+    poll_fn(|context| {
+        if woken.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Ok(Event::Woken));
         }
-        if session.is_readable()
-            && (ready.is_readable() || ready.is_read_closed())
-            && let ControlFlow::Break(ending) = read(&session, &stream, &mut reader)
+        let mut is_ready = false;
+        if wanted.reads
+            && let Poll::Ready(readable) = stream.poll_read_ready(context)
         {
-            break ending;
+            readable?;
+            is_ready = true;
         }
-    };
-    if let Ending::Lost(reason) = ending {
-        session.handle_transport_closed(Via::WebSocket, reason);
+        if wanted.writes
+            && let Poll::Ready(writable) = stream.poll_write_ready(context)
+        {
+            writable?;
+            is_ready = true;
+        }
+        match is_ready {
+            true => Poll::Ready(Ok(Event::Ready)),
+            false => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// # Errors
+///
+/// When the stream is no more.
+async fn until_gone(stream: &TcpStream, woken: Pin<&mut Notified<'_>>) -> io::Result<Event> {
+    tokio::select! {
+        gone = stream.ready(Interest::ERROR) => gone.and_then(|_| Err(io::ErrorKind::ConnectionReset.into())),
+        () = woken => Ok(Event::Woken),
     }
-    // Of those that are lost, who broke a rule is still there to be told so.
-    if !matches!(ending, Ending::Lost(CloseReason::TransportClose)) {
-        let finishing = timeout(CLOSING, finish(&session, &stream));
-        // Boxed, so that the idle do not carry it. Late or not, it is over.
-        let _ = Box::pin(finishing).await;
-    }
-    session.outbox().close();
 }
 
 /// Writes the rest, then waits for the client to close its side: closing first with bytes
@@ -149,3 +217,22 @@ fn read_once(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<Option<Read>> 
 
 /// Reads before other tasks get the thread.
 const READS_PER_WAKE: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_holds_little() {
+        fn size_of_future<F: Future>(_: impl FnOnce(Link<Arc<TcpStream>>) -> F) -> usize {
+            size_of::<F>()
+        }
+        eprintln!(
+            "notified {} link {}",
+            size_of::<Notified<'_>>(),
+            size_of::<Link<Arc<TcpStream>>>()
+        );
+        let size = size_of_future(serve);
+        assert!(size <= 100, "{size}");
+    }
+}

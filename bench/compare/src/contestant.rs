@@ -14,8 +14,7 @@ pub(crate) struct Contestant {
     pub(crate) environment: Option<(&'static str, &'static str)>,
     /// What the generator does with it instead of the scenario's own.
     pub(crate) words: Option<&'static [&'static str]>,
-    /// Whether it is reached over TLS.
-    pub(crate) over_tls: bool,
+    pub(crate) setting: Setting,
     /// How many clients it has instead of the scenario's own.
     pub(crate) clients: Option<usize>,
 }
@@ -31,6 +30,16 @@ pub(crate) enum Program {
     Bun(&'static str, &'static [&'static str]),
     /// `bench/oxide`, and its arguments.
     Oxide(&'static [&'static str]),
+}
+
+/// What is around a server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Setting {
+    Alone,
+    /// It is reached over TLS, with a certificate that it leaves in a file.
+    OverTls,
+    /// There is a Redis, by which it would reach other servers.
+    InCluster,
 }
 
 /// Whether a server's count comes down again.
@@ -49,7 +58,7 @@ impl Contestant {
             cpus: "0",
             environment: None,
             words: None,
-            over_tls: false,
+            setting: Setting::Alone,
             clients: None,
         }
     }
@@ -94,6 +103,7 @@ pub(crate) fn of(scenario: Scenario, clients: usize) -> impl Iterator<Item = Con
         }
         Scenario::Held | Scenario::Memory => &[SAY],
         Scenario::Tls => &[SAY, SAY_OVER_TLS],
+        Scenario::Cluster => &[SAY, SAY_IN_CLUSTER],
         Scenario::Slow => &[SAY_NOBODY_SLOW, SAY],
         Scenario::Polling => &[NODE_SAY, SAY, OXIDE_SAY],
         Scenario::Workers => &[SAY_ONE_WORKER, SAY_TWO_WORKERS],
@@ -144,7 +154,12 @@ const SAY_NOBODY_SLOW: Contestant = Contestant {
 };
 const SAY_OVER_TLS: Contestant = Contestant {
     name: "fanfare over TLS",
-    over_tls: true,
+    setting: Setting::OverTls,
+    ..SAY
+};
+const SAY_IN_CLUSTER: Contestant = Contestant {
+    name: "fanfare in a cluster",
+    setting: Setting::InCluster,
     ..SAY
 };
 const SAY_ONE_WORKER: Contestant = Contestant {

@@ -187,11 +187,11 @@ impl Args {
 }
 
 impl Plan {
-    /// TLS has none; it is to be known what it costs.
+    /// TLS and a cluster have none; it is to be known what they cost.
     fn has_goal(self) -> bool {
         self.scenario.goal(self.clients).is_some()
             || !self.scenario.bounds().is_empty()
-            || self.scenario == Scenario::Tls
+            || matches!(self.scenario, Scenario::Cluster | Scenario::Tls)
     }
 }
 
@@ -200,7 +200,7 @@ const ROUNDS: usize = 5;
 const ROUNDS_OF_GOALS: usize = 15;
 
 /// What `--all` measures.
-const ALL: [(Scenario, Option<usize>); 20] = [
+const ALL: [(Scenario, Option<usize>); 21] = [
     (Scenario::Paced, None),
     (Scenario::Paced, Some(5_000)),
     (Scenario::Paced, Some(15_000)),
@@ -219,6 +219,7 @@ const ALL: [(Scenario, Option<usize>); 20] = [
     (Scenario::Polling, None),
     (Scenario::Workers, None),
     (Scenario::Tls, None),
+    (Scenario::Cluster, None),
     (Scenario::Idle, None),
     (Scenario::Memory, None),
 ];

@@ -11,9 +11,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
+use fanfare_daemons::Redis;
 use serde_json::Value;
 
-use crate::contestant::{Contestant, Leaving, Program};
+use crate::contestant::{Contestant, Leaving, Program, Setting};
 use crate::scenario::Scenario;
 
 /// What all runs have in common.
@@ -54,7 +55,8 @@ impl Bench {
     /// If the server does not start, or the generator saw something wrong.
     pub(crate) fn run(&self, contestant: &Contestant) -> anyhow::Result<Value> {
         let address = free_address().context("cannot find a free port")?;
-        let server = self.start(contestant, address)?;
+        let redis = self.redis(contestant)?;
+        let server = self.start(contestant, address, redis.as_ref())?;
         let output = self
             .generator(contestant, address, server.0.id())
             .output()
@@ -104,7 +106,12 @@ impl Bench {
         serde_json::from_slice(&output.stdout).context("fanfare-load printed no report")
     }
 
-    fn start(&self, contestant: &Contestant, address: SocketAddr) -> anyhow::Result<Stopped> {
+    fn start(
+        &self,
+        contestant: &Contestant,
+        address: SocketAddr,
+        redis: Option<&Redis>,
+    ) -> anyhow::Result<Stopped> {
         let mut command = match contestant.program {
             Program::Built(name, args) => {
                 let mut command = self.pinned(contestant.cpus, self.built.join(name));
@@ -132,6 +139,7 @@ impl Bench {
             .env("PORT", address.port().to_string())
             .envs(self.scenario.environment())
             .envs(contestant.environment)
+            .envs(redis.map(|redis| ("REDIS_URL", redis.url())))
             .envs(
                 self.certificate(contestant)
                     .map(|file| ("TLS_CERTIFICATE", file)),
@@ -174,9 +182,15 @@ impl Bench {
 
     /// Where a server leaves its certificate for the generator, if it has one.
     fn certificate(&self, contestant: &Contestant) -> Option<PathBuf> {
-        contestant
-            .over_tls
-            .then(|| self.built.join("bench-certificate.pem"))
+        let is_over_tls = contestant.setting == Setting::OverTls;
+        is_over_tls.then(|| self.built.join("bench-certificate.pem"))
+    }
+
+    /// A Redis for this run, if the server is to be in a cluster.
+    fn redis(&self, contestant: &Contestant) -> anyhow::Result<Option<Redis>> {
+        let is_in_cluster = contestant.setting == Setting::InCluster;
+        let redis = is_in_cluster.then(Redis::start);
+        redis.transpose().context("Redis did not start")
     }
 
     fn pinned(&self, cpu: &str, program: impl AsRef<OsStr>) -> Command {

@@ -38,6 +38,8 @@ pub(crate) enum Scenario {
     Polling,
     /// One speaks to all, over TLS
     Tls,
+    /// One speaks to all, and what is said goes to a Redis, too
+    Cluster,
     /// One speaks to all, and two threads of the server write
     Workers,
     /// Nobody does anything
@@ -73,10 +75,10 @@ impl Scenario {
             Self::Heartbeat => &["heartbeat", "--seconds", "10"],
             Self::Slow => SLOW,
             Self::Polling => &["paced", "--transport", "polling"],
-            Self::Tls | Self::Workers => &["paced"],
+            Self::Cluster | Self::Tls | Self::Workers => &["paced"],
             Self::Idle => &["idle", "--settle", "10"],
             Self::Held => &["paced", "--held"],
-            Self::Memory => &["memory", "--header-bytes", "700"],
+            Self::Memory => MEMORY,
         }
     }
 
@@ -101,7 +103,7 @@ impl Scenario {
             | Self::Tls
             | Self::Workers => 1_000,
             Self::Churn => 64,
-            Self::Heartbeat => 5_000,
+            Self::Cluster | Self::Heartbeat => 5_000,
             Self::Slow | Self::Idle | Self::Memory => 10_000,
             Self::Count | Self::Rooms | Self::Held => 15_000,
         }
@@ -111,7 +113,7 @@ impl Scenario {
         let what = match self {
             Self::Storm => "join at once, until all have seen the full number",
             Self::Count => "join at once, and the server announces their number",
-            Self::Paced | Self::Tls => "are told 128 bytes, one message under way",
+            Self::Cluster | Self::Paced | Self::Tls => "are told 128 bytes, one message under way",
             Self::Pending2 => "are told 128 bytes, two messages at a time from one handler",
             Self::Pending8 => "are told 128 bytes, eight messages at a time from one handler",
             Self::Burst => "are told 128 bytes, many messages from one handler",
@@ -157,7 +159,13 @@ impl Scenario {
             Self::Slow => Some(1.25),
             Self::Polling => Some(0.25),
             Self::Workers => Some(1.15),
-            Self::Count | Self::Rooms | Self::Idle | Self::Held | Self::Tls | Self::Memory => None,
+            Self::Cluster
+            | Self::Count
+            | Self::Rooms
+            | Self::Idle
+            | Self::Held
+            | Self::Tls
+            | Self::Memory => None,
         }
     }
 
@@ -231,7 +239,8 @@ impl Scenario {
                 Metric::new("messages", "/rise/messages", Unit::Whole),
                 Metric::new("half cut, s", "/fall/wall_s", Unit::Plain),
             ],
-            Self::Paced
+            Self::Cluster
+            | Self::Paced
             | Self::Pending2
             | Self::Pending8
             | Self::Polling
@@ -327,3 +336,6 @@ const fn slow(readers: &'static str) -> [&'static str; 9] {
         "250",
     ]
 }
+
+/// With the 136 that a WebSocket's request needs anyway, 700 bytes of headers.
+const MEMORY: &[&str] = &["memory", "--header-bytes", "564"];

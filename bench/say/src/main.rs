@@ -3,11 +3,13 @@
 use std::{
     env,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::Arc,
     time::Duration,
 };
 
 use anyhow::Context as _;
 use fanfare::{Config, Recovery};
+use fanfare_redis::RedisAdapter;
 use mimalloc::MiMalloc;
 
 // As `fanfare` has it.
@@ -25,6 +27,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if let Ok(bytes) = env::var("MAX_BACKLOG_BYTES") {
         config.limits.max_backlog_bytes = bytes.parse()?;
+    }
+    if let Ok(url) = env::var("REDIS_URL") {
+        config.adapter = Some(Arc::new(RedisAdapter::new(&url)?));
     }
     let port = match env::var("PORT") {
         Ok(port) => port.parse().context("PORT is no port")?,

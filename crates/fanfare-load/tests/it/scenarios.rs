@@ -33,7 +33,10 @@ fn over_tls_everybody_is_told_too() {
     for transport in TRANSPORTS {
         let report = paced(&mut server.swarm_over(transport, 50), Asking::Nothing)
             .unwrap_or_else(|error| panic!("over {transport}: {error}"));
-        assert_eq!(report.delivery.quantiles().count, 50 * report.messages as u64);
+        assert_eq!(
+            report.delivery.quantiles().count,
+            50 * report.messages as u64
+        );
         burst(&mut server.swarm_over(transport, 20))
             .unwrap_or_else(|error| panic!("over {transport}: {error}"));
     }

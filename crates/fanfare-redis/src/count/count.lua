@@ -131,6 +131,9 @@ if made > 0 and made + ANSWER < now then
   verdict = 'late'
 elseif kept and (epoch < kept_epoch or (epoch == kept_epoch and seq <= kept_seq)) then
   verdict = 'late'
+elseif begins and redis.call('SISMEMBER', P .. ':reap', node .. ':' .. epoch) == 1 then
+  -- Its users are on their way out: whoever is here has to come in another life.
+  verdict = 'unknown'
 elseif not begins and (not kept or epoch ~= kept_epoch or kept_seq < base) then
   verdict = 'unknown'
 end

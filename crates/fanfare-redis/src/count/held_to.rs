@@ -252,6 +252,39 @@ async fn an_old_report_is_refused_by_its_date() {
 }
 
 #[tokio::test]
+async fn a_life_that_has_ended_does_not_begin_again() {
+    let redis = Redis::start().await;
+    let mut pair = Pair::new(&redis).await;
+    let key = Key::from("/");
+    let mut report = Report {
+        node: "a".into(),
+        epoch: 1,
+        seq: 1,
+        stage: Stage::Begins { has_more: false },
+        rows: [(
+            key.clone(),
+            Some(Row {
+                sockets: 1,
+                anonymous: 0,
+            }),
+        )]
+        .into(),
+        users: [((key.clone(), "ada".into()), true)].into(),
+        ..Report::default()
+    };
+    // Its answer is lost, so the node says all again: but its lease has ended meanwhile.
+    pair.run(&report).await;
+    pair.expire("a").await;
+    report.seq = 2;
+    assert_eq!(pair.run(&report).await, Reply::Unknown);
+    (report.seq, report.epoch) = (3, 2);
+    let Reply::Accepted(standing) = pair.run(&report).await else {
+        panic!("it is another life")
+    };
+    assert_eq!(standing.totals[&key].users, 1);
+}
+
+#[tokio::test]
 async fn a_life_with_many_users_is_taken_out_in_parts() {
     let redis = Redis::start().await;
     let mut pair = Pair::new(&redis).await;

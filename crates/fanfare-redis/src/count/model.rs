@@ -189,6 +189,10 @@ impl Run<'_> {
         let is_old = report
             .made
             .is_some_and(|made| made + timing::ANSWER < self.now);
+        let has_ended = self
+            .broker
+            .reaping
+            .contains(&(report.node.clone(), report.epoch));
         let has_lost =
             |node: &Node| node.seq < report.base && self.broker.fault != Some(Fault::NoBase);
         match self.broker.nodes.get(&report.node) {
@@ -198,6 +202,7 @@ impl Run<'_> {
                 Some(Reply::Unknown)
             }
             None if !begins => Some(Reply::Unknown),
+            Some(_) | None if begins && has_ended => Some(Reply::Unknown),
             Some(_) | None => None,
         }
     }

@@ -161,7 +161,13 @@ impl Known {
             self.views.clear();
         }
         let newest = self.views.values().map(|view| view.total.version).max();
-        self.asks_all = newest.is_some_and(|newest| standing.version < newest);
+        // What it has published since it was asked last is in its answer, unless it has lost that: it is another broker by now.
+        let mut news = self
+            .views
+            .iter()
+            .filter(|(_, view)| seen < view.total.version);
+        let has_lost = news.any(|(key, _)| !standing.totals.contains_key(key));
+        self.asks_all = has_lost || newest.is_some_and(|newest| standing.version < newest);
         if self.asks_all || standing.version < seen {
             self.rebuilt_at = asked_at + self.lease;
         }
@@ -266,5 +272,74 @@ impl Known {
         self.standing
             .as_ref()
             .is_some_and(|(asked_at, _)| now < *asked_at + time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_total_that_no_answer_confirms_is_asked_for_again() {
+        let total = |version| Total {
+            sockets: 3,
+            version,
+            since: Duration::from_secs(1),
+            ..Total::default()
+        };
+        let standing = |version, keys: &[(&str, u64)]| Standing {
+            now: Duration::from_secs(100),
+            version,
+            live: 2,
+            totals: keys
+                .iter()
+                .map(|(key, version)| (Key::from(*key), total(*version)))
+                .collect(),
+            ..Standing::default()
+        };
+        let (first, second, third) = (Time::ZERO, timing::QUIET, 2 * timing::QUIET);
+        let nothing = BTreeMap::new();
+        let mut known = Known::new(timing::LEASE);
+        known.stand(first, 0, standing(10, &[("/", 10)]), &nothing);
+        known.hear(first, &"/chat".into(), total(12), None, false);
+        assert_eq!(known.elsewhere(second, "/chat").sockets, 3);
+        // Another broker, which has been told nothing of it, but something else since.
+        known.stand(second, known.seen(), standing(13, &[("/", 13)]), &nothing);
+        assert_eq!(known.seen(), 0);
+        assert!(!known.elsewhere(second, "/chat").is_complete());
+        known.stand(third, known.seen(), standing(13, &[("/", 13)]), &nothing);
+        assert_eq!(known.elsewhere(third, "/chat").sockets, 0);
+        assert_eq!(known.seen(), 13);
+    }
+
+    #[test]
+    fn a_total_that_the_next_answer_has_is_kept() {
+        let total = Total {
+            sockets: 3,
+            version: 12,
+            since: Duration::from_secs(1),
+            ..Total::default()
+        };
+        let standing = |version, totals| Standing {
+            version,
+            totals,
+            ..Standing::default()
+        };
+        let nothing = BTreeMap::new();
+        let mut known = Known::new(timing::LEASE);
+        known.stand(Time::ZERO, 0, standing(10, BTreeMap::new()), &nothing);
+        known.hear(Time::ZERO, &"/".into(), total, None, false);
+        let totals = [("/".into(), total)].into();
+        known.stand(timing::QUIET, 10, standing(12, totals), &nothing);
+        assert_eq!(known.seen(), 12);
+        // Nothing new is nothing lost.
+        known.stand(
+            2 * timing::QUIET,
+            12,
+            standing(12, BTreeMap::new()),
+            &nothing,
+        );
+        assert_eq!(known.seen(), 12);
+        assert_eq!(known.elsewhere(2 * timing::QUIET, "/").sockets, 3);
     }
 }

@@ -174,15 +174,16 @@ async fn run(server: Weak<Server>, namespace: Weak<Namespace>, changed: Arc<Noti
                 tracing::error!("a listener to the count panicked");
             }
         }
-        let slowest = server
-            .shards()
-            .iter()
-            .map(|shard| shard.last_pass())
-            .max()
-            .unwrap_or_default();
+        let pause = pause(&server);
         drop((io, namespace, server));
-        sleep(PUSH_INTERVAL.max(2 * slowest)).await;
+        sleep(pause).await;
     }
+}
+
+/// Between two pushes: longer where writing to everyone takes long.
+pub(crate) fn pause(server: &Server) -> Duration {
+    let passes = server.shards().iter().map(|shard| shard.last_pass());
+    PUSH_INTERVAL.max(2 * passes.max().unwrap_or_default())
 }
 
 impl Announcement {

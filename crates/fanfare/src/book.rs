@@ -14,7 +14,8 @@ use serde::{Serialize, Serializer};
 
 use crate::cluster::Held;
 
-/// How many are in a namespace: on this server if it is alone, else on all nodes of its cluster.
+/// How many are in a namespace, or in a [counted room](crate::CountedRoom): on this server if it is alone, else on all
+/// nodes of its cluster.
 ///
 /// In a cluster it is right by a bound that the adapter states, and says when it is not: see [`complete`](Self::complete).
 /// What this node has is in it as it is now.
@@ -42,7 +43,7 @@ pub struct Count {
     pub uncounted_nodes: u64,
 }
 
-/// How many are in a namespace on this node, at one instant.
+/// How many are in a namespace or a room on this node, at one instant.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq, Serialize)]
 pub struct Present {
     /// Connected sockets.
@@ -89,8 +90,8 @@ fn as_millis<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<
     }
 }
 
-/// Keeps the count of a namespace. Changed only where a socket joins or leaves, under the
-/// namespace's order; read from anywhere.
+/// Keeps the count of a namespace, or of a room. Changed only where a socket joins or leaves, under the
+/// namespace's order, or a shard's turn; read from anywhere.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     /// Sockets in the upper half, users in the lower, so that one load reads a pair that was true.
@@ -116,7 +117,9 @@ impl Book {
 
     /// Whether that is its user's first socket.
     pub(crate) fn join(&self, user: Option<&str>) -> bool {
-        let is_new = user.is_none_or(|user| self.users().join(user));
+        // Held until it is counted: of a room, sockets of one user may come on several shards at once.
+        let mut users = user.map(|user| (self.users(), user));
+        let is_new = users.as_mut().is_none_or(|(users, user)| users.join(user));
         self.count
             .fetch_add(ONE_SOCKET + u64::from(is_new), Ordering::AcqRel);
         is_new
@@ -124,7 +127,8 @@ impl Book {
 
     /// Whether that was its user's last socket.
     pub(crate) fn leave(&self, user: Option<&str>) -> bool {
-        let is_last = user.is_none_or(|user| self.users().leave(user));
+        let mut users = user.map(|user| (self.users(), user));
+        let is_last = users.as_mut().is_none_or(|(users, user)| users.leave(user));
         self.count
             .fetch_sub(ONE_SOCKET + u64::from(is_last), Ordering::AcqRel);
         is_last

@@ -382,6 +382,9 @@ pub struct Limits {
     /// Namespaces that clients may have made, of all [families](crate::Io::of_matching) together. 10,000: each
     /// costs some kilobytes as long as it is there.
     pub max_dynamic_namespaces: usize,
+    /// Rooms that the application may have [counted](crate::Io::count_room) at a time. 1,000: in a cluster each is told to
+    /// all nodes whenever it changes. What other nodes have counted is bounded by theirs.
+    pub max_counted_rooms: usize,
     /// Acks that one socket may still owe, and broadcasts of one namespace that may wait for
     /// answers. 1,000: a client that answers nothing costs no more.
     pub max_pending_acks: usize,
@@ -403,6 +406,7 @@ impl Default for Limits {
             max_inbox_bytes: 1_000_000,
             max_namespaces: 100,
             max_dynamic_namespaces: 10_000,
+            max_counted_rooms: 1_000,
             max_pending_acks: 1_000,
             max_header_bytes: 4 * 1024,
             max_joining_per_address: 4_096,

@@ -21,7 +21,7 @@
 //!   sockets, and broadcasts begin there.
 //! * [`Io::use_connect`] and [`Io::use_event`] are middleware; [`Io::admit`] says who a client is.
 //! * [`Socket`] is one client, as handlers hold it; [`Broadcast`] is many, chosen by their rooms.
-//! * [`Io::count`] and [`Io::announce_count`] know and tell how many are there.
+//! * [`Io::count`] and [`Io::announce_count`] know and tell how many are there, [`Io::count_room`] how many are in a room.
 //! * [`Config`] has every setting, [`Limits`] every bound.
 //! * [`Io::layer`] mounts the server in any tower stack, such as an `axum::Router`.
 //! * [`Io::of_matching`] makes namespaces when clients ask for them.
@@ -38,6 +38,7 @@ mod broadcast;
 mod clock;
 mod cluster;
 mod config;
+mod counted_room;
 mod dialect;
 mod draft;
 mod emitted;
@@ -62,6 +63,7 @@ mod outbox;
 mod ranges;
 mod reason;
 mod recovery;
+mod room_counts;
 mod rooms;
 mod round;
 mod server;
@@ -92,6 +94,7 @@ pub use crate::{
         Config, Cookie, Cors, EmptyNamespaces, Limits, Origins, Parser, SameSite, SlowReader,
         Transports,
     },
+    counted_room::{CountRoomError, CountedRoom},
     emitted::{EmitError, Emitted, Report},
     handler::{BoxFuture, EventHandler},
     http::{

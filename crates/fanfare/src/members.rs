@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use roaring::RoaringBitmap;
 use smallvec::SmallVec;
 
-use crate::{broadcast::Select, rooms::RoomWatch, shard::SlotId, socket_id::SocketId};
+use crate::{broadcast::Select, rooms::Watching, shard::SlotId, socket_id::SocketId};
 
 /// Who of a shard is in a namespace, and in which of its rooms, as sets of slots.
 #[derive(Default)]
@@ -15,6 +15,8 @@ pub(crate) struct Members {
     /// Nothing for a socket that is in no room.
     rooms_of: HashMap<u32, SmallVec<[Arc<str>; 1]>>,
     by_id: HashMap<SocketId, u32>,
+    /// The user keys of those who have one, in a namespace that counts rooms.
+    users: HashMap<u32, Box<str>>,
 }
 
 impl Members {
@@ -24,23 +26,29 @@ impl Members {
         self.by_id.insert(id, slot.index);
     }
 
+    /// Whose socket that is. Does nothing for who is no member.
+    pub(crate) fn note_user(&mut self, slot: SlotId, id: SocketId, user: &str) {
+        if self.has(id) {
+            self.users.insert(slot.index, user.into());
+        }
+    }
+
     /// The socket is no member any more, and in no room. Returns the rooms that it was in.
     pub(crate) fn leave(
         &mut self,
         slot: SlotId,
         id: SocketId,
-        watch: Option<&RoomWatch>,
+        watching: Watching<'_>,
     ) -> Vec<Arc<str>> {
         if self.by_id.remove(&id).is_none() {
             return Vec::new();
         }
         self.all.remove(slot.index);
+        let user = self.users.remove(&slot.index);
         let rooms = self.rooms_of.remove(&slot.index).unwrap_or_default();
         for room in &rooms {
             self.take_from(slot.index, room);
-            if let Some(watch) = watch {
-                watch.leave(room, id);
-            }
+            watching.leave(room, || id, user.as_deref());
         }
         rooms.into_vec()
     }
@@ -55,24 +63,21 @@ impl Members {
         slot: SlotId,
         id: SocketId,
         room: &str,
-        watch: Option<&RoomWatch>,
+        watching: Watching<'_>,
     ) {
         if self.has(id)
             && let Some(room) = self.add_to(slot.index, room)
-            && let Some(watch) = watch
         {
-            watch.join(&room, id);
+            watching.join(&room, || id, self.user(slot.index));
         }
     }
 
     /// Adds everyone whom `select` names to a room.
-    pub(crate) fn join_room_all(&mut self, select: &Select, room: &str, watch: Option<&RoomWatch>) {
-        let watch = watch.map(|watch| (watch, self.ids()));
+    pub(crate) fn join_room_all(&mut self, select: &Select, room: &str, watching: Watching<'_>) {
+        let ids = self.ids_for(watching);
         for slot in self.selected(select) {
-            if let Some(room) = self.add_to(slot, room)
-                && let Some((watch, ids)) = &watch
-            {
-                watch.join(&room, ids[&slot]);
+            if let Some(room) = self.add_to(slot, room) {
+                watching.join(&room, || ids[&slot], self.user(slot));
             }
         }
     }
@@ -96,29 +101,21 @@ impl Members {
         slot: SlotId,
         id: SocketId,
         room: &str,
-        watch: Option<&RoomWatch>,
+        watching: Watching<'_>,
     ) {
         if self.has(id)
             && let Some(room) = self.remove_from(slot.index, room)
-            && let Some(watch) = watch
         {
-            watch.leave(&room, id);
+            watching.leave(&room, || id, self.user(slot.index));
         }
     }
 
     /// Takes everyone whom `select` names out of a room.
-    pub(crate) fn leave_room_all(
-        &mut self,
-        select: &Select,
-        room: &str,
-        watch: Option<&RoomWatch>,
-    ) {
-        let watch = watch.map(|watch| (watch, self.ids()));
+    pub(crate) fn leave_room_all(&mut self, select: &Select, room: &str, watching: Watching<'_>) {
+        let ids = self.ids_for(watching);
         for slot in self.selected(select) {
-            if let Some(room) = self.remove_from(slot, room)
-                && let Some((watch, ids)) = &watch
-            {
-                watch.leave(&room, ids[&slot]);
+            if let Some(room) = self.remove_from(slot, room) {
+                watching.leave(&room, || ids[&slot], self.user(slot));
             }
         }
     }
@@ -135,9 +132,23 @@ impl Members {
         Some(room)
     }
 
-    /// Who has which slot.
-    fn ids(&self) -> HashMap<u32, SocketId> {
-        self.by_id.iter().map(|(id, slot)| (*slot, *id)).collect()
+    /// Who has which slot, if anybody is told of that.
+    fn ids_for(&self, watching: Watching<'_>) -> HashMap<u32, SocketId> {
+        match watching.events {
+            Some(_) => self.by_id.iter().map(|(id, slot)| (*slot, *id)).collect(),
+            None => HashMap::new(),
+        }
+    }
+
+    fn user(&self, slot: u32) -> Option<&str> {
+        self.users.get(&slot).map(|user| &**user)
+    }
+
+    /// Calls `see` with the user key of each who is in a room.
+    pub(crate) fn for_each_user(&self, room: &str, mut see: impl FnMut(Option<&str>)) {
+        for slot in self.rooms.get(room).into_iter().flatten() {
+            see(self.user(slot));
+        }
     }
 
     /// Its rooms, and how many of the shard are in each.

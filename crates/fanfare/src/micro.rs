@@ -21,6 +21,7 @@ use crate::{
     outbox::{Outbox, Sink},
     ranges::{Keep, Lane, Lanes, Range, Ranges},
     recovery::Trailer,
+    rooms::Watching,
     shard::SlotId,
     socket_id::SocketId,
 };
@@ -55,7 +56,12 @@ fn members() -> (Members, Vec<(SlotId, SocketId)>) {
         random[..4].copy_from_slice(&number.to_le_bytes());
         let (slot, id) = (SlotId::first(number), SocketId::new(random));
         members.join(slot, id);
-        members.join_room(slot, id, &format!("room {}", number % 10), None);
+        members.join_room(
+            slot,
+            id,
+            &format!("room {}", number % 10),
+            Watching::default(),
+        );
         all.push((slot, id));
     }
     (members, all)
@@ -135,8 +141,8 @@ fn join_a_room_and_leave_it() {
     let (mut members, all) = members();
     let (slot, id) = all[0];
     repeat(|| {
-        members.join_room(slot, id, "room 9", None);
-        members.leave_room(slot, id, "room 9", None);
+        members.join_room(slot, id, "room 9", Watching::default());
+        members.leave_room(slot, id, "room 9", Watching::default());
     });
 }
 

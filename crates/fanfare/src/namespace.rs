@@ -25,7 +25,8 @@ use crate::{
     ranges::{Keep, LatestKey},
     reason::DisconnectReason,
     recovery::{Claim, Memory, Recovered, Recovery, Trailer},
-    rooms::RoomWatch,
+    room_counts::RoomCounts,
+    rooms::{RoomWatch, Watching},
     round::{NewRound, OpenRound, Rounds},
     server::Server,
     shard::{Shard, ShardTurn, Wake},
@@ -57,6 +58,8 @@ pub(crate) struct Namespace {
     pub(crate) rounds: Rounds,
     /// Set where somebody listens to what happens to rooms.
     room_watch: OnceLock<RoomWatch>,
+    /// Set where somebody counts rooms.
+    pub(crate) room_counts: OnceLock<RoomCounts>,
     /// Set where somebody listens to who comes and who leaves.
     pub(crate) user_watch: OnceLock<Untold<UserNews>>,
     ack_ids: AtomicU64,
@@ -146,6 +149,7 @@ impl Namespace {
             recovery,
             rounds: Rounds::default(),
             room_watch: OnceLock::new(),
+            room_counts: OnceLock::new(),
             user_watch: OnceLock::new(),
             ack_ids: AtomicU64::new(0),
         }
@@ -219,6 +223,14 @@ impl Namespace {
         self.room_watch.get()
     }
 
+    /// Who wants to know what happens to rooms.
+    pub(crate) fn watching(&self) -> Watching<'_> {
+        Watching {
+            events: self.room_watch.get(),
+            counts: self.room_counts.get(),
+        }
+    }
+
     /// Has what happens to rooms told from here on.
     pub(crate) fn watch_rooms(self: &Arc<Self>, server: &Arc<Server>) {
         let _order = self.order();
@@ -270,8 +282,13 @@ impl Namespace {
             let mut turn = session.shard.lock();
             let members = turn.members_mut(self.number);
             members.join(session.slot, socket.id());
+            if self.room_counts.get().is_some()
+                && let Some(user) = socket.user()
+            {
+                members.note_user(session.slot, socket.id(), user);
+            }
             for room in rooms {
-                members.join_room(session.slot, socket.id(), room, self.room_watch());
+                members.join_room(session.slot, socket.id(), room, self.watching());
             }
             turn.push_private(session.slot, first, Keep::Event)
         };
@@ -292,7 +309,7 @@ impl Namespace {
             let rooms = session.shard.lock().members_mut(self.number).leave(
                 session.slot,
                 socket.id(),
-                self.room_watch(),
+                self.watching(),
             );
             let is_last = self.book.leave(socket.user());
             self.tell_own_user(socket, is_last, UserEvent::Left);
@@ -458,7 +475,7 @@ impl Namespace {
             shard
                 .lock()
                 .members_mut(self.number)
-                .join_room_all(select, room, self.room_watch());
+                .join_room_all(select, room, self.watching());
         }
     }
 
@@ -476,7 +493,7 @@ impl Namespace {
             shard
                 .lock()
                 .members_mut(self.number)
-                .leave_room_all(select, room, self.room_watch());
+                .leave_room_all(select, room, self.watching());
         }
     }
 

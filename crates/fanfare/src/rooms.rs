@@ -1,4 +1,4 @@
-//! Rooms: which of a namespace begin and end, and who comes and goes, told to whoever watches.
+//! Rooms: which of a namespace begin and end, and who comes and goes, told to whoever watches or counts them.
 
 use std::{
     collections::HashMap,
@@ -9,6 +9,7 @@ use std::{
 use crate::{
     io::Io,
     namespace::Namespace,
+    room_counts::RoomCounts,
     shard::ShardTurn,
     socket_id::SocketId,
     untold::{Listener, Tell, Untold},
@@ -32,6 +33,13 @@ pub(crate) type OnRoom = Arc<dyn Fn(Io, &str, RoomEvent) + Send + Sync>;
 /// A room, and what happened to it.
 pub(crate) type RoomNews = (Arc<str>, RoomEvent);
 
+/// Who wants to know what happens to a namespace's rooms.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Watching<'a> {
+    pub(crate) events: Option<&'a RoomWatch>,
+    pub(crate) counts: Option<&'a RoomCounts>,
+}
+
 /// The rooms of a namespace, kept where somebody listens to what happens to them.
 #[derive(Default)]
 pub(crate) struct RoomWatch {
@@ -40,12 +48,32 @@ pub(crate) struct RoomWatch {
     pub(crate) untold: Untold<RoomNews>,
 }
 
+impl Watching<'_> {
+    pub(crate) fn join(self, room: &Arc<str>, id: impl FnOnce() -> SocketId, user: Option<&str>) {
+        if let Some(events) = self.events {
+            events.join(room, id());
+        }
+        if let Some(counts) = self.counts {
+            counts.join(room, user);
+        }
+    }
+
+    pub(crate) fn leave(self, room: &Arc<str>, id: impl FnOnce() -> SocketId, user: Option<&str>) {
+        if let Some(events) = self.events {
+            events.leave(room, id());
+        }
+        if let Some(counts) = self.counts {
+            counts.leave(room, user);
+        }
+    }
+}
+
 impl RoomWatch {
     fn sizes(&self) -> MutexGuard<'_, HashMap<Arc<str>, usize>> {
         self.sizes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn join(&self, room: &Arc<str>, id: SocketId) {
+    fn join(&self, room: &Arc<str>, id: SocketId) {
         // Held until all is noted, so that it is in its order.
         let mut sizes = self.sizes();
         let size = sizes.entry(room.clone()).or_default();
@@ -56,7 +84,7 @@ impl RoomWatch {
         self.untold.push((room.clone(), RoomEvent::Joined(id)));
     }
 
-    pub(crate) fn leave(&self, room: &Arc<str>, id: SocketId) {
+    fn leave(&self, room: &Arc<str>, id: SocketId) {
         let mut sizes = self.sizes();
         self.untold.push((room.clone(), RoomEvent::Left(id)));
         if let Some(size) = sizes.get_mut(room) {

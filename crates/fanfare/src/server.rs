@@ -5,8 +5,8 @@ use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
 };
 
@@ -41,6 +41,11 @@ pub(crate) struct Server {
     pub(crate) namespaces: Arc<Namespaces>,
     pub(crate) cluster: Asker,
     latest_keys: Mutex<HashMap<(usize, String), LatestKey>>,
+    /// Those that are not an event's for ever; see [`take_latest_key`](Self::take_latest_key).
+    free_keys: Mutex<Vec<LatestKey>>,
+    n_keys: AtomicU32,
+    /// Rooms that the application has counted.
+    pub(crate) n_counted_rooms: AtomicUsize,
     pub(crate) alike: Alike,
     /// Sessions of an address that have joined no namespace yet.
     joining: Mutex<HashMap<IpAddr, usize>>,
@@ -68,6 +73,9 @@ impl Server {
             config: Arc::new(config),
             latest_keys: Mutex::default(),
             alike: Alike::default(),
+            free_keys: Mutex::default(),
+            n_keys: AtomicU32::new(0),
+            n_counted_rooms: AtomicUsize::new(0),
             joining: Mutex::default(),
             closing: watch::Sender::new(false),
             tasks: TaskTracker::new(),
@@ -178,9 +186,29 @@ impl Server {
             .latest_keys
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let next =
-            LatestKey(u32::try_from(keys.len()).expect("event names are the application's own"));
-        *keys.entry((namespace, event.to_owned())).or_insert(next)
+        let key = keys.entry((namespace, event.to_owned()));
+        *key.or_insert_with(|| self.new_latest_key())
+    }
+
+    /// A key of nobody else's, until it is [given back](Self::give_latest_key_back).
+    pub(crate) fn take_latest_key(&self) -> LatestKey {
+        let free = self.free_keys().pop();
+        free.unwrap_or_else(|| self.new_latest_key())
+    }
+
+    /// What still waits under the key may give way to what its next owner sends.
+    pub(crate) fn give_latest_key_back(&self, key: LatestKey) {
+        self.free_keys().push(key);
+    }
+
+    fn free_keys(&self) -> MutexGuard<'_, Vec<LatestKey>> {
+        self.free_keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn new_latest_key(&self) -> LatestKey {
+        LatestKey(self.n_keys.fetch_add(1, Ordering::Relaxed))
     }
 
     pub(crate) fn new_sid() -> Sid {

@@ -277,12 +277,7 @@ impl Socket {
         let (session, namespace) = (&self.0.session, &self.0.namespace);
         let mut turn = session.shard.lock();
         let members = turn.members_mut(namespace.number);
-        members.join_room(
-            session.slot,
-            self.id(),
-            room.as_ref(),
-            namespace.room_watch(),
-        );
+        members.join_room(session.slot, self.id(), room.as_ref(), namespace.watching());
     }
 
     /// Takes the socket out of a room.
@@ -290,12 +285,7 @@ impl Socket {
         let (session, namespace) = (&self.0.session, &self.0.namespace);
         let mut turn = session.shard.lock();
         let members = turn.members_mut(namespace.number);
-        members.leave_room(
-            session.slot,
-            self.id(),
-            room.as_ref(),
-            namespace.room_watch(),
-        );
+        members.leave_room(session.slot, self.id(), room.as_ref(), namespace.watching());
     }
 
     /// The rooms that the socket is in, without the one of its own id. None once disconnected.

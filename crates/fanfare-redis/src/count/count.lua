@@ -304,10 +304,10 @@ for key, sockets in pairs(doubtful) do
   table.insert(reply, tostring(sockets))
 end
 
--- Namespaces with more servers than report.
+-- Namespaces with more servers than report: of a room, nobody knows who would.
 local strangers = {}
 for _, key in ipairs(redis.call('HKEYS', P .. ':row:' .. node)) do
-  if not string.find(key, '\0', 1, true) then
+  if not string.find(key, ',', 1, true) then
     local servers = redis.call('PUBSUB', 'NUMSUB', REQUESTS .. '#' .. key .. '#')[2]
     local more = tonumber(servers) - sum_of(key).rows
     if more > 0 then

@@ -19,7 +19,7 @@ use tracing::{debug, info, warn};
 
 use super::{
     known::{Elsewhere, Trust},
-    report::{Key, News, Reply, Report},
+    report::{Key, News, Reply, Report, key_of, parts_of},
     reporter::{Held, Local, Reporter, Time},
     timing,
 };
@@ -110,11 +110,11 @@ struct Keeper {
     is_out_of_reach: bool,
 }
 
-/// The namespaces that are counted.
+/// The namespaces and rooms that are counted.
 #[derive(Default)]
 struct Locals {
     counted: BTreeMap<Key, Counted>,
-    /// Users of namespaces that have ended or begun, still to be reported.
+    /// Users of those that have ended or begun, still to be reported.
     touched: BTreeMap<(Key, Box<str>), bool>,
 }
 
@@ -168,7 +168,9 @@ impl Keeper {
     }
 
     fn add(&mut self, counted: Counted) {
-        self.locals.add(counted);
+        let key = self.locals.add(counted);
+        // There may have been another of its name; this one has been told nothing.
+        self.shown.remove(&key);
         self.reporter.changed(self.now());
     }
 
@@ -242,14 +244,20 @@ impl Keeper {
         }
     }
 
-    /// What one node counts, all do.
+    /// What one node counts, all do; a room that none does is forgotten.
     fn spread(&mut self) {
+        if self.locals.forget_unless(|key| self.reporter.counts(key)) {
+            self.reporter.changed(self.now());
+        }
         let unknown = |key: &&Key| !self.locals.counted.contains_key(*key);
         let wanted: Vec<Counted> = self
             .reporter
             .keys()
             .filter(unknown)
-            .filter_map(|key| self.node.counted(key))
+            .filter_map(|key| match parts_of(key) {
+                (nsp, None) => self.node.counted(nsp),
+                (nsp, Some(room)) => self.node.counted_room(nsp, room),
+            })
             .collect();
         for counted in wanted {
             self.add(counted);
@@ -333,14 +341,32 @@ async fn sleep(until: Option<Instant>) {
 
 impl Locals {
     /// There may have been another of its name, of which the broker knows.
-    fn add(&mut self, counted: Counted) {
-        let key = Key::from(counted.nsp());
+    fn add(&mut self, counted: Counted) -> Key {
+        let key = key_of(counted.nsp(), counted.room());
         let here = counted.users().into_iter().map(|user| (user, true));
         let gone = self.counted.insert(key.clone(), counted);
         let gone = gone.map(|ended| ended.take_touched()).into_iter().flatten();
         let touched = gone.chain(here);
         self.touched
             .extend(touched.map(|(user, is_here)| ((key.clone(), user), is_here)));
+        key
+    }
+
+    /// Forgets the rooms that this node's application does not ask for, unless `is_counted` elsewhere. Whether there
+    /// were any.
+    fn forget_unless(&mut self, is_counted: impl Fn(&Key) -> bool) -> bool {
+        let before = self.counted.len();
+        self.counted.retain(|key, counted| {
+            let is_kept = counted.is_asked_for() || is_counted(key);
+            if !is_kept {
+                let gone = counted.users().into_iter().map(|user| (user, false));
+                let all = counted.take_touched().into_iter().chain(gone);
+                self.touched
+                    .extend(all.map(|(user, _)| ((key.clone(), user), false)));
+            }
+            is_kept
+        });
+        self.counted.len() < before
     }
 }
 
@@ -360,7 +386,7 @@ impl Local for Locals {
     fn take_touched(&mut self) -> BTreeMap<(Key, Box<str>), bool> {
         let mut all = mem::take(&mut self.touched);
         self.counted.retain(|key, counted| {
-            let is_there = counted.held().is_some();
+            let is_there = counted.is_there();
             let touched = counted.take_touched().into_iter();
             all.extend(touched.map(|(user, is_here)| ((key.clone(), user), is_here)));
             is_there

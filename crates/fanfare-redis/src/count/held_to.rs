@@ -134,7 +134,7 @@ fn comparable(reply: &Reply) -> Reply {
 
 impl Sender {
     fn report(&mut self, node: &str, random: &mut Random) -> Report {
-        let key = |random: &mut Random| Key::from(["/", "/chat", "/\0hall"][random.below(3)]);
+        let key = |random: &mut Random| Key::from(["/", "/chat", "/,hall"][random.below(3)]);
         let mut rows = BTreeMap::new();
         for _ in 0..random.below(3) {
             let anonymous = random.below(50) as u64;

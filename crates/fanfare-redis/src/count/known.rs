@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    report::{Key, Standing, Total},
+    report::{Key, Standing, Total, parts_of},
     reporter::{Held, Time},
     timing,
 };
@@ -241,7 +241,9 @@ impl Known {
         };
         let View { total, own } = *view;
         let sockets = total.sockets.saturating_sub(own.row.sockets);
-        let strangers = standing.strangers.get(key).copied().unwrap_or(0);
+        // Who is in a namespace and does not report may have some in its rooms.
+        let (nsp, _) = parts_of(key);
+        let strangers = standing.strangers.get(nsp).copied().unwrap_or(0);
         // Which nodes are late is known only from an answer.
         let is_known = is_fresh && self.doubts == standing.doubts();
         let doubtful = match is_known {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    report::{Key, News, Reply, Report, Row, Stage, Standing, Total},
+    report::{Key, News, Reply, Report, Row, Stage, Standing, Total, parts_of},
     timing,
 };
 
@@ -146,7 +146,7 @@ impl Broker {
         let strangers = own.into_iter().flatten().filter_map(|(key, _)| {
             let servers = self.servers.get(key).copied().unwrap_or(0);
             let more = servers.saturating_sub(self.sums.get(key).map_or(0, |sum| sum.rows));
-            (more != 0 && !key.contains('\0')).then(|| (key.clone(), more))
+            (more != 0 && parts_of(key).1.is_none()).then(|| (key.clone(), more))
         });
         Standing {
             now,

@@ -3,8 +3,24 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-/// What is counted: a namespace by its name, or a room of it, by `namespace NUL room`.
+/// What is counted: a namespace by its name, or a room of it, by `namespace,room`. No namespace has a comma in its name.
 pub(crate) type Key = Box<str>;
+
+/// The key of a namespace, or of a room of it.
+pub(crate) fn key_of(nsp: &str, room: Option<&str>) -> Key {
+    match room {
+        None => nsp.into(),
+        Some(room) => format!("{nsp},{room}").into(),
+    }
+}
+
+/// The namespace of a key, and the room if it is one.
+pub(crate) fn parts_of(key: &str) -> (&str, Option<&str>) {
+    match key.split_once(',') {
+        None => (key, None),
+        Some((nsp, room)) => (nsp, Some(room)),
+    }
+}
 
 /// What one node has of a key. Always the whole of it, never a difference.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -258,6 +274,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_rooms_key_names_its_namespace() {
+        for (nsp, room) in [("/", None), ("/chat", Some("hall")), ("/", Some("a,b/\0"))] {
+            assert_eq!(parts_of(&key_of(nsp, room)), (nsp, room));
+        }
+    }
 
     #[test]
     fn news_are_read_as_the_script_writes_them() {

@@ -190,6 +190,11 @@ impl Reporter {
         self.known.keys()
     }
 
+    /// Whether anybody in the cluster counts a key.
+    pub(crate) fn counts(&self, key: &str) -> bool {
+        self.known.since(key).is_some()
+    }
+
     /// What the other nodes have of a key, as far as this one knows.
     pub(crate) fn elsewhere(&self, now: Time, key: &str) -> Elsewhere {
         self.known.elsewhere(now, key)

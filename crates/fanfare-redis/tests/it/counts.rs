@@ -1,6 +1,6 @@
 //! One count on all nodes, whatever happens to nodes and to Redis.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use fanfare::{Admission, Config, Count, EmptyNamespaces, WhenUnreachable};
 use fanfare_redis::RedisAdapter;
@@ -16,12 +16,12 @@ async fn announcing(redis: &Redis) -> Node {
     node
 }
 
-async fn hears(client: &mut Client, count: u64) {
+pub(crate) async fn hears(client: &mut Client, count: u64) {
     let expected = format!(r#"42["user count",{count}]"#);
     while client.hear().await != expected {}
 }
 
-async fn is_right(node: &Node, sockets: u64) {
+pub(crate) async fn is_right(node: &Node, sockets: u64) {
     let what = format!("the count is {sockets}, and complete");
     eventually(&what, || {
         let count = node.io.count();
@@ -76,22 +76,34 @@ async fn a_planned_stop_is_told_at_once() {
     eventually("one node is left", || a.io.count().nodes == 1).await;
 }
 
-#[tokio::test]
-async fn a_node_that_dies_is_taken_out_when_its_lease_ends() {
-    let redis = Redis::start().await;
-    let a = announcing(&redis).await;
-    let mut one = a.client().await;
+/// A node in a runtime of its own, which can be ended at once.
+pub(crate) async fn dying<T: Send>(
+    redis: &Redis,
+    begin: impl Fn(&Node) -> T + Send + 'static,
+) -> (Runtime, SocketAddr) {
     let runtime = Runtime::new().expect("threads");
     let url = redis.url();
     let (address, mut addresses) = mpsc::channel(1);
     runtime.spawn(async move {
         let adapter = RedisAdapter::new(&url).expect("the URL is one");
-        let dying = Node::with(adapter, Config::default()).await;
-        dying.io.announce_count("user count", |count| count.sockets);
-        address.send(dying.address).await.expect("the test waits");
+        let node = Node::with(adapter, Config::default()).await;
+        let _begun = begin(&node);
+        address.send(node.address).await.expect("the test waits");
         std::future::pending::<()>().await;
     });
     let address = addresses.recv().await.expect("it starts");
+    (runtime, address)
+}
+
+#[tokio::test]
+async fn a_node_that_dies_is_taken_out_when_its_lease_ends() {
+    let redis = Redis::start().await;
+    let a = announcing(&redis).await;
+    let mut one = a.client().await;
+    let announce = |node: &Node| {
+        node.io.announce_count("user count", |count| count.sockets);
+    };
+    let (runtime, address) = dying(&redis, announce).await;
     let _two = Client::join(address).await;
     hears(&mut one, 2).await;
     is_right(&a, 2).await;

@@ -8,3 +8,4 @@ mod networks;
 mod node;
 mod outages;
 mod questions;
+mod room_counts;

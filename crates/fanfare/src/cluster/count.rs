@@ -1,4 +1,5 @@
-//! How many are in the whole cluster: this node's own count, and what its adapter says of the others.
+//! How many are in a namespace, or in a room, of the whole cluster: this node's own count, and what its adapter says of
+//! the others.
 
 use std::{
     collections::BTreeMap,
@@ -13,21 +14,28 @@ use super::Adapter;
 use crate::{
     book::{Book, Count, Present},
     namespace::Namespace,
+    room_counts::RoomBook,
     server::Server,
     users::UserEvent,
 };
 
-/// A namespace whose sockets are counted over the whole cluster, as its [`Adapter`] sees it: what this node has, and
-/// where the adapter says what the others have. Keeping one keeps no namespace.
+/// A namespace, or a room of one, whose sockets are counted over the whole cluster, as its [`Adapter`] sees it: what this
+/// node has, and where the adapter says what the others have. Keeping one keeps no namespace; it keeps a room counted.
 #[derive(Clone)]
 pub struct Counted {
     nsp: Arc<str>,
     namespace: Weak<Namespace>,
-    /// Outlives the namespace: who left it last has to be told of, too.
-    book: Arc<Book>,
+    what: What,
 }
 
-/// What this node has of a namespace.
+#[derive(Clone)]
+enum What {
+    /// Its book outlives the namespace: who left it last has to be told of, too.
+    Namespace(Arc<Book>),
+    Room(Arc<RoomBook>),
+}
+
+/// What this node has of a namespace or a room.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Held {
     /// Connected sockets.
@@ -38,7 +46,7 @@ pub struct Held {
     pub users: u64,
 }
 
-/// What all other nodes have of a namespace, as far as this one knows.
+/// What all other nodes have of a namespace or a room, as far as this one knows.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Elsewhere {
     /// Connected sockets.
@@ -72,7 +80,7 @@ pub enum WhenUnreachable {
     Hide,
 }
 
-/// What a namespace knows of the other nodes.
+/// What a namespace or a room knows of the other nodes.
 #[derive(Debug)]
 pub(crate) struct Census {
     told: Mutex<Told>,
@@ -95,7 +103,14 @@ impl Counted {
         Self {
             nsp: namespace.nsp.as_str().into(),
             namespace: Arc::downgrade(namespace),
-            book: namespace.book().clone(),
+            what: What::Namespace(namespace.book().clone()),
+        }
+    }
+
+    pub(crate) fn new_room(namespace: &Arc<Namespace>, book: Arc<RoomBook>) -> Self {
+        Self {
+            what: What::Room(book),
+            ..Self::new(namespace)
         }
     }
 
@@ -104,20 +119,44 @@ impl Counted {
         &self.nsp
     }
 
-    /// What this node has; `None` once the namespace has ended.
+    /// The room's name; `None` if it is the whole namespace.
+    pub fn room(&self) -> Option<&str> {
+        match &self.what {
+            What::Namespace(_) => None,
+            What::Room(book) => Some(book.room()),
+        }
+    }
+
+    /// Whether the namespace has not ended.
+    pub fn is_there(&self) -> bool {
+        0 < self.namespace.strong_count()
+    }
+
+    /// Whether it is to be counted even if no other node asks for it: a namespace always, a room while this node's
+    /// application wants to know.
+    pub fn is_asked_for(&self) -> bool {
+        match &self.what {
+            What::Namespace(_) => true,
+            What::Room(book) => book.is_asked_for(),
+        }
+    }
+
+    /// What this node has; `None` once the namespace has ended, and of a room that nobody is in, unless
+    /// [this node asks](Self::is_asked_for).
     pub fn held(&self) -> Option<Held> {
-        (0 < self.namespace.strong_count()).then(|| self.book.held())
+        let held = self.is_there().then(|| self.book().held())?;
+        (held.sockets != 0 || self.is_asked_for()).then_some(held)
     }
 
     /// The user keys of those who have at least one socket here.
     pub fn users(&self) -> Vec<Box<str>> {
-        self.book.user_keys()
+        self.book().user_keys()
     }
 
     /// The user keys whose first socket came, or whose last one left, since this was last called, and whether they are
     /// here now. Also once the namespace has ended.
     pub fn take_touched(&self) -> BTreeMap<Box<str>, bool> {
-        self.book.take_touched()
+        self.book().take_touched()
     }
 
     /// Says what the other nodes have: the count follows, and is announced.
@@ -134,16 +173,30 @@ impl Counted {
         });
     }
 
-    /// A user has come to the cluster, or left it.
+    /// A user has come to the cluster, or left it. Nobody is told that of a room.
     pub fn tell_user(&self, user: &str, event: UserEvent) {
-        if let Some(namespace) = self.namespace.upgrade() {
+        if let What::Namespace(_) = &self.what
+            && let Some(namespace) = self.namespace.upgrade()
+        {
             namespace.tell_user(user, event);
         }
     }
 
+    fn book(&self) -> &Book {
+        match &self.what {
+            What::Namespace(book) => book,
+            What::Room(book) => book.book(),
+        }
+    }
+
     fn set(&self, told: impl FnOnce(Count) -> Told) {
-        if let Some(namespace) = self.namespace.upgrade() {
-            namespace.change_census(told);
+        match &self.what {
+            What::Namespace(_) => {
+                if let Some(namespace) = self.namespace.upgrade() {
+                    namespace.change_census(told);
+                }
+            }
+            What::Room(book) => book.change_census(told),
         }
     }
 }
@@ -152,6 +205,7 @@ impl fmt::Debug for Counted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Counted")
             .field("nsp", &self.nsp)
+            .field("room", &self.room())
             .finish_non_exhaustive()
     }
 }
@@ -164,7 +218,7 @@ impl Census {
         }
     }
 
-    pub(super) fn new(changed: &Arc<Notify>) -> Self {
+    pub(crate) fn new(changed: &Arc<Notify>) -> Self {
         Self {
             told: Mutex::new(Told::Nothing),
             changed: changed.clone(),
@@ -192,6 +246,32 @@ impl Census {
     /// Whether the count is not to be shown now.
     pub(crate) fn is_hidden(&self) -> bool {
         matches!(*self.told(), Told::Hidden(_))
+    }
+
+    /// Something else is known of the other nodes. Whether that makes another count.
+    fn change(&self, book: &Book, told: impl FnOnce(Count) -> Told) -> bool {
+        let before = self.count(book.count());
+        let was_hidden = self.is_hidden();
+        let new = told(Count {
+            complete: false,
+            at_least: book.count().sockets,
+            at_most: None,
+            ..before
+        });
+        // What was lost once is not lost again.
+        match (&mut *self.told(), new) {
+            (Told::Last(_), Told::Last(_)) | (Told::Hidden(_), Told::Hidden(_)) => return false,
+            (told, new) => *told = new,
+        }
+        let after = self.count(book.count());
+        let says_the_same = Count {
+            as_of: None,
+            ..before
+        } == Count {
+            as_of: None,
+            ..after
+        };
+        !says_the_same || was_hidden
     }
 
     fn told(&self) -> std::sync::MutexGuard<'_, Told> {
@@ -244,35 +324,24 @@ impl Namespace {
         }
     }
 
-    /// Whether what is told makes another count.
+    /// Something else is known of the other nodes.
     fn change_census(&self, told: impl FnOnce(Count) -> Told) {
         let Some(census) = self.census() else { return };
         let mut order = self.order();
-        let before = self.count();
-        let was_hidden = census.is_hidden();
-        let new = told(Count {
-            complete: false,
-            at_least: self.book().count().sockets,
-            at_most: None,
-            ..before
-        });
-        // What was lost once is not lost again.
-        match (&mut *census.told(), new) {
-            (Told::Last(_), Told::Last(_)) | (Told::Hidden(_), Told::Hidden(_)) => return,
-            (told, new) => *told = new,
-        }
-        let after = self.count();
-        let says_the_same = Count {
-            as_of: None,
-            ..before
-        } == Count {
-            as_of: None,
-            ..after
-        };
-        if !says_the_same || was_hidden {
+        if census.change(self.book(), told) {
             order.version += 1;
             drop(order);
             self.announcements.changed.notify_one();
+        }
+    }
+}
+
+impl RoomBook {
+    fn change_census(&self, told: impl FnOnce(Count) -> Told) {
+        if let Some(census) = self.census()
+            && census.change(self.book(), told)
+        {
+            self.tell_changed();
         }
     }
 }

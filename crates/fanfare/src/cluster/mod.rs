@@ -81,8 +81,9 @@ pub trait Adapter: fmt::Debug + Send + Sync + 'static {
         Box::pin(async { Vec::new() })
     }
 
-    /// From now on the server wants to know how many are in a namespace of all nodes. Called once for each namespace,
-    /// from anywhere: it must not block, nor call the server back.
+    /// From now on the server wants to know how many are in a namespace, or in a room, of all nodes. Called once for each
+    /// namespace, and for a room whenever the application begins to ask for it, from anywhere: it must not block, nor
+    /// call the server back.
     ///
     /// An adapter that does nothing with it leaves the server with what it has itself, which it says is not all, and
     /// tells nobody which users come and leave.
@@ -125,7 +126,16 @@ impl Node {
         is_new.then(|| Counted::new(&namespace))
     }
 
-    /// Told whenever what this node has of a [counted](Counted) namespace changes.
+    /// The room of this name, counted: somebody else in the cluster wants to know. `None` if this node has no such
+    /// namespace. It is counted here as long as this is kept.
+    pub fn counted_room(&self, nsp: &str, room: &str) -> Option<Counted> {
+        let server = self.server.upgrade()?;
+        let namespace = server.namespaces.get(&Nsp::parse(nsp).ok()?)?;
+        let book = namespace.room_book(&server, room);
+        Some(Counted::new_room(&namespace, book))
+    }
+
+    /// Told whenever what this node has of something [counted](Counted) changes.
     pub fn count_changed(&self) -> Option<Arc<Notify>> {
         Some(self.server.upgrade()?.cluster.count_changed.clone())
     }

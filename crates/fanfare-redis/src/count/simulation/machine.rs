@@ -31,6 +31,8 @@ pub(super) struct Sockets {
     /// That, and what somebody elsewhere does.
     pub(super) counted: BTreeSet<Key>,
     touched: BTreeSet<(Key, Box<str>)>,
+    /// Users of rooms that are not counted any more.
+    gone: BTreeSet<(Key, Box<str>)>,
 }
 
 impl Machine {
@@ -144,6 +146,40 @@ impl Sockets {
         all.filter_map(|(_, user)| user.clone()).collect()
     }
 
+    /// The application asks for a key, or no more.
+    pub(super) fn toggle(&mut self, key: &Key) {
+        if !self.wanted.remove(key) {
+            self.wanted.insert(key.clone());
+            self.count(key);
+        }
+    }
+
+    pub(super) fn count(&mut self, key: &Key) {
+        self.counted.insert(key.clone());
+        let here = self.users_of(key).into_iter();
+        self.touched.extend(here.map(|user| (key.clone(), user)));
+    }
+
+    /// Forgets the rooms that nobody counts. Whether there were any.
+    pub(super) fn forget_unless(&mut self, is_counted: impl Fn(&Key) -> bool) -> bool {
+        let is_kept =
+            |key: &Key| !key.contains(',') || self.wanted.contains(key) || is_counted(key);
+        let forgotten: Vec<Key> = self
+            .counted
+            .iter()
+            .filter(|key| !is_kept(key))
+            .cloned()
+            .collect();
+        for key in &forgotten {
+            self.counted.remove(key);
+            let touched = self.touched.iter().filter(|(of, _)| of == key).cloned();
+            self.gone.extend(touched);
+            let here = self.users_of(key).into_iter();
+            self.gone.extend(here.map(|user| (key.clone(), user)));
+        }
+        !forgotten.is_empty()
+    }
+
     pub(super) fn ids(&self) -> Vec<u64> {
         self.sockets.keys().copied().collect()
     }
@@ -155,7 +191,7 @@ impl Local for Sockets {
             let row = self.row(key);
             let users = row.anonymous + self.users_of(key).len() as u64;
             // A room of which nobody is here is not here, unless somebody here wants to know.
-            let is_here = !key.contains('\0') || row.sockets != 0 || self.wanted.contains(key);
+            let is_here = !key.contains(',') || row.sockets != 0 || self.wanted.contains(key);
             is_here.then(|| (key.clone(), Held { row, users }))
         };
         self.counted.iter().filter_map(held).collect()
@@ -166,13 +202,16 @@ impl Local for Sockets {
     }
 
     fn take_touched(&mut self) -> BTreeMap<(Key, Box<str>), bool> {
+        let gone = std::mem::take(&mut self.gone);
         let touched = std::mem::take(&mut self.touched).into_iter();
         let counted = touched.filter(|(key, _)| self.counted.contains(key));
         let is_here = |(key, user): (Key, Box<str>)| {
             let is_here = self.users_of(&key).contains(&user);
             ((key, user), is_here)
         };
-        counted.map(is_here).collect::<BTreeMap<_, _>>()
+        let gone = gone.into_iter().map(|entry| (entry, false));
+        // Who is counted again by now is here.
+        gone.chain(counted.map(is_here)).collect()
     }
 }
 

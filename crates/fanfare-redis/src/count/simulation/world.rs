@@ -48,7 +48,8 @@ const TROUBLED: Duration = Duration::from_secs(20);
 const SETTLED: Duration = Duration::from_millis(
     TROUBLED.as_millis() as u64 + 2 * timing::LEASE.as_millis() as u64 + 4000,
 );
-const KEYS: [&str; 3] = ["/", "/chat", "/\0hall"];
+const KEYS: [&str; 3] = ["/", "/chat", ROOM];
+const ROOM: &str = "/,hall";
 
 impl World {
     pub(super) fn new(seed: u64, fault: Option<Fault>) -> Self {
@@ -270,14 +271,18 @@ impl World {
     /// What one node counts, all do.
     fn spread(&mut self, index: usize) {
         let machine = &mut self.machines[index];
+        let is_counted = |key: &Key| machine.reporter.counts(key);
+        let has_forgotten = machine.local.forget_unless(is_counted);
         let new: Vec<Key> = machine
             .reporter
             .keys()
             .filter(|key| !machine.local.counted.contains(*key))
             .cloned()
             .collect();
-        if !new.is_empty() {
-            machine.local.counted.extend(new);
+        for key in &new {
+            machine.local.count(key);
+        }
+        if has_forgotten || !new.is_empty() {
             machine.reporter.changed(machine.skew + self.now);
         }
         self.poll(index);
@@ -286,6 +291,10 @@ impl World {
     fn client(&mut self, index: usize) {
         if !self.is_troubled() {
             return;
+        }
+        if self.rng.below(20) == 0 {
+            // It begins to ask for the room, or asks no more.
+            self.machines[index].local.toggle(&Key::from(ROOM));
         }
         let ids = self.machines[index].local.ids();
         match self.any(&ids) {

@@ -9,6 +9,7 @@ mod bundle;
 mod compression;
 mod cookie;
 mod cors;
+mod counted_rooms;
 mod deflate;
 mod disconnect;
 mod encoding;

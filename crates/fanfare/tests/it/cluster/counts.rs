@@ -38,6 +38,11 @@ impl Teller {
             .clone()
     }
 
+    /// It counts nothing any more.
+    fn take_counted(&self) -> Vec<Counted> {
+        std::mem::take(&mut *self.counted.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn node(&self) -> Node {
         let node = self.node.lock().unwrap_or_else(PoisonError::into_inner);
         node.clone().expect("it has started")
@@ -264,4 +269,67 @@ async fn the_first_user_of_a_new_namespace_comes_once() {
     teller.counted()[0].tell_user("ada", UserEvent::Came);
     teller.counted()[0].tell_user("ada", UserEvent::Left);
     notes.expect(&["/game ada Came", "/game ada Left"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_room_is_counted_over_all_nodes_and_those_in_it_are_told() {
+    let (teller, server) = Teller::server().await;
+    server
+        .io
+        .on_connect(|_, socket| async move { socket.join("hall") });
+    let mut client = server.client().await;
+    eventually("it is in", || server.io.to("hall").count() == 1).await;
+    let hall = server.io.count_room("hall").expect("there is room");
+    assert!(!hall.count().complete);
+    let [nsp, room] = &teller.counted()[..] else {
+        panic!("the namespace and the room are counted")
+    };
+    assert_eq!((nsp.nsp(), nsp.room()), ("/", None));
+    assert_eq!((room.nsp(), room.room()), ("/", Some("hall")));
+    assert_eq!(room.held().map(|held| held.sockets), Some(1));
+    hall.announce("here", |count| count.sockets);
+    client.expect(r#"42["here",1]"#).await;
+    room.tell(elsewhere(41, 20));
+    client.expect(r#"42["here",42]"#).await;
+    let count = hall.count();
+    assert_eq!((count.sockets, count.users, count.nodes), (42, 21, 3));
+    assert!(count.complete);
+    assert_eq!(server.io.count().sockets, 1, "that is another number");
+
+    room.lose(WhenUnreachable::Hide);
+    let second = server.client().await;
+    eventually("it is in", || hall.count_here().sockets == 2).await;
+    assert_eq!((hall.count().sockets, hall.count().at_least), (42, 1));
+    room.tell(elsewhere(40, 20));
+    client.expect(r#"42["here",42]"#).await;
+    drop(second);
+    client.expect(r#"42["here",41]"#).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_room_that_another_node_asks_for_is_reported_while_somebody_is_in_it() {
+    let (teller, server) = Teller::server().await;
+    server.io.admit(|_| async { Ok(Admission::user("ada")) });
+    let _client = server.client().await;
+    server.io.join("hall");
+    let node = teller.node();
+    assert!(node.counted_room("/nowhere", "hall").is_none());
+    let room = node.counted_room("/", "hall").expect("it is there");
+    assert!(!room.is_asked_for());
+    assert_eq!(room.held().map(|held| held.users), Some(1));
+    assert_eq!(room.users(), ["ada".into()]);
+    assert_eq!(room.take_touched(), [("ada".into(), true)].into());
+    server.io.leave("hall");
+    assert_eq!(room.held(), None);
+    assert_eq!(room.take_touched(), [("ada".into(), false)].into());
+    // Who asks wants to be told of an empty room, too.
+    let hall = server.io.count_room("hall").expect("there is room");
+    assert_eq!(room.held(), Some(Held::default()));
+    room.tell(elsewhere(3, 2));
+    assert_eq!(hall.count().sockets, 3);
+    drop(hall);
+    assert_eq!(room.held(), None);
+    drop((room, teller.take_counted()));
+    let hall = server.io.count_room("hall").expect("there is room");
+    assert_eq!(hall.count().sockets, 0, "what was known is forgotten");
 }

@@ -9,6 +9,7 @@ use clap::Parser;
 
 mod contestant;
 mod counts;
+mod crowd;
 mod interval;
 mod machine;
 mod measure;
@@ -21,6 +22,7 @@ mod summary;
 mod table;
 
 use contestant::Contestant;
+use crowd::Crowd;
 use measure::Round;
 use run::Bench;
 use scenario::Scenario;
@@ -32,7 +34,7 @@ use summary::Summary;
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 struct Args {
     /// What the clients do; several are measured one after the other
-    #[arg(value_enum, required_unless_present_any = ["all", "goals", "counts"])]
+    #[arg(value_enum, required_unless_present_any = ["all", "goals", "counts", "crowd"])]
     scenarios: Vec<Scenario>,
     /// Measure everything, storm and paced with 5,000 clients too
     #[arg(long, conflicts_with_all = ["scenarios", "clients"])]
@@ -43,6 +45,9 @@ struct Args {
     /// Count the server's own instructions instead, under valgrind
     #[arg(long, conflicts_with_all = ["scenarios", "all", "goals", "clients"])]
     counts: bool,
+    /// Have one count on so many nodes of a cluster, each with 19,000 clients unless `--clients` says otherwise
+    #[arg(long, value_name = "NODES", conflicts_with_all = ["scenarios", "all", "goals", "counts", "write"])]
+    crowd: Option<usize>,
     /// Clients in all [default: the scenario's own]
     #[arg(long)]
     clients: Option<usize>,
@@ -83,6 +88,12 @@ fn main() -> anyhow::Result<ExitCode> {
         if args.write {
             page::write_counts(&table)?;
         }
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(nodes) = args.crowd {
+        let clients = args.clients.unwrap_or(CLIENTS_OF_A_NODE);
+        let table = crowd::gather(Crowd { nodes, clients }, &run::built()?)?;
+        println!("{}\n{machine}", table.markdown());
         return Ok(ExitCode::SUCCESS);
     }
     let mut summary = Summary::default();
@@ -195,6 +206,8 @@ impl Plan {
     }
 }
 
+/// Close to the 20,000 files that a process may often have open.
+const CLIENTS_OF_A_NODE: usize = 19_000;
 const ROUNDS: usize = 5;
 /// With these the interval of 95 % leaves out the three least and the three most.
 const ROUNDS_OF_GOALS: usize = 15;

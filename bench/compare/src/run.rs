@@ -38,13 +38,11 @@ pub(crate) enum Pinning {
 
 impl Bench {
     pub(crate) fn new(scenario: Scenario, clients: usize) -> anyhow::Result<Self> {
-        let this = env::current_exe().context("cannot find this program's own folder")?;
-        let built = this.parent().expect("a program is in a folder").to_owned();
         Ok(Self {
             scenario,
             clients,
             pinning: Pinning::possible(),
-            built,
+            built: built()?,
         })
     }
 
@@ -221,10 +219,10 @@ impl Pinning {
 }
 
 /// A server that is killed when this goes out of scope.
-struct Stopped(Child);
+pub(crate) struct Stopped(pub(crate) Child);
 
 impl Stopped {
-    fn wait_until_it_listens(&mut self, address: SocketAddr) -> anyhow::Result<()> {
+    pub(crate) fn wait_until_it_listens(&mut self, address: SocketAddr) -> anyhow::Result<()> {
         let deadline = Instant::now() + START_TIMEOUT;
         while TcpStream::connect(address).is_err() {
             if let Some(status) = self.0.try_wait()? {
@@ -260,6 +258,12 @@ impl Drop for Stopped {
     }
 }
 
+/// Where cargo put this program, and the others.
+pub(crate) fn built() -> anyhow::Result<PathBuf> {
+    let this = env::current_exe().context("cannot find this program's own folder")?;
+    Ok(this.parent().expect("a program is in a folder").to_owned())
+}
+
 /// The folder of other makers' servers.
 pub(crate) fn peers() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../peers")
@@ -277,7 +281,7 @@ fn bun() -> anyhow::Result<PathBuf> {
         .context("npm has no Bun for this system")
 }
 
-fn free_address() -> io::Result<SocketAddr> {
+pub(crate) fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 

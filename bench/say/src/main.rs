@@ -37,6 +37,10 @@ async fn main() -> anyhow::Result<()> {
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let io = fanfare_bench_say::server(config);
+    if env::var_os("COUNT").is_some() {
+        io.announce_count("user count", |count| count.sockets);
+        io.on_count(|_, count| println!("{}", count.sockets));
+    }
     match env::var_os("TLS_CERTIFICATE") {
         Some(file) => {
             // First the certificate: who finds the port open reads it.

@@ -9,6 +9,7 @@ use crate::burst::BurstReport;
 use crate::churn::ChurnReport;
 use crate::echo::EchoReport;
 use crate::figure::{Figure, Unit};
+use crate::gather::GatherReport;
 use crate::heartbeat::HeartbeatReport;
 use crate::idle::IdleReport;
 use crate::latency::Latency;
@@ -185,6 +186,14 @@ impl From<StormReport> for Findings {
                 .figure("messages meanwhile", fall.messages as f64, Unit::Count);
         }
         findings
+    }
+}
+
+impl From<GatherReport> for Findings {
+    fn from(report: GatherReport) -> Self {
+        Self::of(&report, report.cost)
+            .figure("until all saw all", report.cost.wall_s, Unit::Seconds)
+            .figure("messages", report.messages as f64, Unit::Count)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::report::Report;
 use crate::slow::Slow;
 use crate::storm::Leaving;
 use crate::swarm::Swarm;
-use crate::{burst, churn, echo, heartbeat, idle, memory, paced, pending, rooms, slow, storm};
+use crate::{burst, churn, echo, gather, heartbeat, idle, memory, paced, pending, rooms, slow, storm};
 
 /// What is done to a server, as a command line says it.
 #[derive(Clone, Copy, Debug, clap::Subcommand)]
@@ -22,6 +22,15 @@ pub enum Scenario {
         /// Cut half of them then, until the others see how many are left
         #[arg(long)]
         halve: bool,
+    },
+    /// All join, others elsewhere, and each is to see how many all are: 'user count', with the number
+    Gather {
+        /// How many come in all
+        #[arg(long, value_name = "N")]
+        total: u32,
+        /// Seconds that they stay once each has seen it, for the others to see it, too
+        #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=3_600))]
+        hold: u64,
     },
     /// One says 128 bytes to all, again and again, one message under way: 'say'
     Paced {
@@ -97,6 +106,7 @@ impl Scenario {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Storm { .. } => "storm",
+            Self::Gather { .. } => "gather",
             Self::Paced { .. } => "paced",
             Self::Burst => "burst",
             Self::Pending { .. } => "pending",
@@ -120,6 +130,9 @@ impl Scenario {
         let findings = match *self {
             Self::Storm { halve: true } => storm(clients, Leaving::Half)?.into(),
             Self::Storm { halve: false } => storm(clients, Leaving::Nobody)?.into(),
+            Self::Gather { total, hold } => {
+                gather(clients, total, Duration::from_secs(hold))?.into()
+            }
             Self::Paced { held: true } => paced(clients, Asking::Held)?.into(),
             Self::Paced { held: false } => paced(clients, Asking::Nothing)?.into(),
             Self::Burst => burst(clients)?.into(),

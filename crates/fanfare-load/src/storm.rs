@@ -173,7 +173,7 @@ impl Watch {
 }
 
 /// The number in a `user count` event; `None` for any other event.
-fn user_count(client: ClientId, packet: &[u8]) -> Result<Option<u32>, LoadError> {
+pub(crate) fn user_count(client: ClientId, packet: &[u8]) -> Result<Option<u32>, LoadError> {
     let Some(args) = packet.strip_prefix(br#"42["user count","#) else {
         return Ok(None);
     };

@@ -28,8 +28,10 @@ pub struct Proxy {
 }
 
 /// All connections.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Wires {
+    /// Where new ones lead.
+    server: SocketAddr,
     is_stalled: bool,
     all: Vec<watch::Sender<Fate>>,
 }
@@ -52,13 +54,17 @@ impl Proxy {
     pub async fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let listener = listener.expect("a port is free");
-        let wires = Arc::<Mutex<Wires>>::default();
+        let wires = Arc::new(Mutex::new(Wires {
+            server,
+            is_stalled: false,
+            all: Vec::new(),
+        }));
         Self {
             address: listener.local_addr().expect("it is bound"),
             wires: wires.clone(),
             accepting: tokio::spawn(async move {
                 while let Ok((client, _)) = listener.accept().await {
-                    let fate = lock(&wires).add();
+                    let (server, fate) = lock(&wires).add();
                     tokio::spawn(carry(client, server, fate));
                 }
             }),
@@ -73,6 +79,11 @@ impl Proxy {
     /// How many connections have been made so far. They are numbered from 0 in the order in which they were.
     pub fn n_connections(&self) -> usize {
         lock(&self.wires).all.len()
+    }
+
+    /// Leads who connects from now on to another server.
+    pub fn lead_to(&self, server: SocketAddr) {
+        lock(&self.wires).server = server;
     }
 
     /// Breaks all connections: both ends are told by a reset. New ones may be made.
@@ -112,13 +123,13 @@ impl Drop for Proxy {
 }
 
 impl Wires {
-    fn add(&mut self) -> watch::Receiver<Fate> {
+    fn add(&mut self) -> (SocketAddr, watch::Receiver<Fate>) {
         let (sender, fate) = watch::channel(match self.is_stalled {
             true => Fate::Stalls,
             false => Fate::Flows,
         });
         self.all.push(sender);
-        fate
+        (self.server, fate)
     }
 
     /// Whoever is half-open stays so, unless it is cut.

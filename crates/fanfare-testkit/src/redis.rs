@@ -70,6 +70,29 @@ impl Redis {
         .await;
     }
 
+    /// Copies `other` from now on; returns when it has all of it.
+    ///
+    /// # Panics
+    ///
+    /// If that does not come about in time.
+    pub async fn follow(&self, other: &Self) {
+        let port = other.address.port().to_string();
+        let follows = self.command(&["REPLICAOF", "127.0.0.1", &port]).await;
+        assert_eq!(follows, "+OK");
+        // It answers early if so many have it.
+        let patience = DEADLINE.as_millis().to_string();
+        assert_eq!(other.command(&["WAIT", "1", &patience]).await, ":1");
+    }
+
+    /// Copies nobody any more, and keeps what it has.
+    ///
+    /// # Panics
+    ///
+    /// If it does not answer in time.
+    pub async fn follow_nobody(&self) {
+        assert_eq!(self.command(&["REPLICAOF", "NO", "ONE"]).await, "+OK");
+    }
+
     /// Kills it.
     ///
     /// # Panics
@@ -117,6 +140,10 @@ impl Redis {
         let mut child = Command::new("redis-server")
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .args(["--port", &self.address.port().to_string()])
+            // Who copies it gets a copy at once, rather than when more have asked for one, and does not write it to a
+            // file, which would be read at the next start.
+            .args(["--repl-diskless-sync-delay", "0"])
+            .args(["--repl-diskless-load", "swapdb"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

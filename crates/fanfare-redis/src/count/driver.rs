@@ -75,6 +75,7 @@ impl Census {
             reporter: Reporter::new(node.id(), settings.lease),
             shown: BTreeMap::new(),
             locals: Locals::default(),
+            is_waiting: false,
             is_out_of_reach: false,
             node,
             link,
@@ -107,6 +108,8 @@ struct Keeper {
     locals: Locals,
     /// What the server was last told.
     shown: BTreeMap<Key, Elsewhere>,
+    /// Something is shown as it was before the broker lost its memory.
+    is_waiting: bool,
     is_out_of_reach: bool,
 }
 
@@ -230,6 +233,10 @@ impl Keeper {
         match News::from_json(news) {
             Ok(news) => {
                 self.reporter.heard(self.now(), &news);
+                if self.is_waiting {
+                    // How many nodes have told the broker again, only an answer says.
+                    self.reporter.changed(self.now());
+                }
                 for (key, user, is_here) in &news.edges {
                     if let Some(counted) = self.locals.counted.get(key) {
                         let came_or_left = match is_here {
@@ -271,17 +278,21 @@ impl Keeper {
             self.shown
                 .retain(|key, _| self.locals.counted.contains_key(key));
         }
+        self.is_waiting = false;
         for (key, counted) in &self.locals.counted {
             let there = self.reporter.elsewhere(now, key);
             let shown = self.shown.get(key);
             let there = match shown {
                 // A broker that has lost its memory is told anew; until then what was known is nearer to the truth.
-                Some(shown) if there.trust == Trust::Young && was_settled(shown) => Elsewhere {
-                    trust: Trust::Incomplete,
-                    may_be_more: true,
-                    doubtful: shown.sockets,
-                    ..*shown
-                },
+                Some(shown) if was_settled(shown) && is_too_early(shown, &there) => {
+                    self.is_waiting = true;
+                    Elsewhere {
+                        trust: Trust::Incomplete,
+                        may_be_more: true,
+                        doubtful: shown.sockets,
+                        ..*shown
+                    }
+                }
                 Some(_) | None => there,
             };
             if shown == Some(&there) {
@@ -323,6 +334,11 @@ fn was_settled(shown: &Elsewhere) -> bool {
         Trust::Young => false,
         Trust::OutOfReach => shown.as_of.is_some(),
     }
+}
+
+/// Whether the broker has lost its memory, and has not been told again by as many nodes as before.
+fn is_too_early(before: &Elsewhere, there: &Elsewhere) -> bool {
+    there.trust == Trust::Young && there.told < before.nodes
 }
 
 async fn answered(exchange: &mut Option<Exchange>) -> Option<Reply> {

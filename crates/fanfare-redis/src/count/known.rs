@@ -25,6 +25,8 @@ pub(crate) struct Elsewhere {
     pub(crate) may_be_more: bool,
     /// Servers that do not report.
     pub(crate) strangers: u64,
+    /// Nodes that have told the broker all they have since it began to count the key; 0 while that is not known.
+    pub(crate) told: u64,
 }
 
 /// How far a number can be trusted.
@@ -252,6 +254,12 @@ impl Known {
         };
         let is_young = standing.now < total.since + self.lease || now < self.rebuilt_at;
         let all_report = self.doubts == 0 && strangers == 0;
+        // An answer from before the broker lost its memory says nothing of those who have told it again.
+        let is_answered = !self.is_other_broker && total.since <= standing.now;
+        let told = match is_answered && self.doubts == 0 {
+            true => standing.live,
+            false => 0,
+        };
         Elsewhere {
             sockets,
             users: total.users.saturating_sub(own.users),
@@ -266,6 +274,7 @@ impl Known {
             doubtful: doubtful.min(sockets),
             may_be_more: strangers != 0 || !is_fresh || is_young,
             strangers,
+            told,
         }
     }
 

@@ -1,6 +1,9 @@
 //! One count on all nodes, whatever happens to nodes and to Redis.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use fanfare::{Admission, Config, Count, EmptyNamespaces, WhenUnreachable};
 use fanfare_redis::RedisAdapter;
@@ -8,6 +11,9 @@ use fanfare_testkit::{Client, Redis, eventually, within};
 use tokio::{runtime::Runtime, sync::mpsc};
 
 use crate::node::Node;
+
+/// From when Redis can be reached again until all have the right number.
+pub(crate) const EXACT_AFTER: Duration = Duration::from_millis(2_500);
 
 /// A node that announces the count.
 async fn announcing(redis: &Redis) -> Node {
@@ -19,6 +25,18 @@ async fn announcing(redis: &Redis) -> Node {
 pub(crate) async fn hears(client: &mut Client, count: u64) {
     let expected = format!(r#"42["user count",{count}]"#);
     while client.hear().await != expected {}
+}
+
+/// That one number follows the other, with none in between.
+pub(crate) async fn goes(client: &mut Client, from: u64, to: u64) {
+    let [from, to] = [from, to].map(|count| format!(r#"42["user count",{count}]"#));
+    loop {
+        let heard = client.hear().await;
+        if heard == to {
+            return;
+        }
+        assert_eq!(heard, from);
+    }
 }
 
 pub(crate) async fn is_right(node: &Node, sockets: u64) {
@@ -126,10 +144,33 @@ async fn a_broker_that_has_lost_everything_is_told_again() {
     is_right(&a, 2).await;
     is_right(&b, 2).await;
     redis.command(&["FLUSHALL"]).await;
+    let began = Instant::now();
     let _three = b.client().await;
-    hears(&mut one, 3).await;
+    // Nobody is missing meanwhile who was there before.
+    goes(&mut one, 2, 3).await;
+    assert!(began.elapsed() < EXACT_AFTER, "{:?}", began.elapsed());
     is_right(&a, 3).await;
     is_right(&b, 3).await;
+}
+
+#[tokio::test]
+async fn while_a_broker_without_memory_is_told_again_nobody_is_missing() {
+    let mut redis = Redis::start().await;
+    let [a, b] = [announcing(&redis).await, announcing(&redis).await];
+    let mut one = a.client().await;
+    let _two = b.client().await;
+    hears(&mut one, 2).await;
+    is_right(&a, 2).await;
+    is_right(&b, 2).await;
+    redis.restart().await;
+    eventually("that is noticed", || {
+        0 < a.adapter.metrics().reconnects && 0 < b.adapter.metrics().reconnects
+    })
+    .await;
+    is_right(&a, 2).await;
+    is_right(&b, 2).await;
+    let _three = b.client().await;
+    goes(&mut one, 2, 3).await;
 }
 
 #[tokio::test]
@@ -149,7 +190,9 @@ async fn while_the_broker_is_away_the_last_number_stands() {
     eventually("nobody knows the most", || a.io.count().at_most.is_none()).await;
     assert_eq!(a.io.count().sockets, 2);
     redis.restart().await;
+    let began = Instant::now();
     hears(&mut one, 1).await;
+    assert!(began.elapsed() < EXACT_AFTER, "{:?}", began.elapsed());
     is_right(&a, 1).await;
     is_right(&b, 1).await;
 }

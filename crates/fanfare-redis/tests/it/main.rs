@@ -2,6 +2,7 @@
 
 mod counts;
 mod emits;
+mod failovers;
 mod freezing;
 mod frozen;
 mod networks;

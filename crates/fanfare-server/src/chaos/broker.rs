@@ -1,7 +1,6 @@
 //! Broker: a redis-server of our own that keeps nothing, or one that is there already.
 
 use std::{
-    io::ErrorKind,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -9,7 +8,10 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
-use super::{ports::free_port, process::Process};
+use super::{
+    ports::free_port,
+    process::{Process, is_missing},
+};
 
 /// What the nodes of a cluster speak over.
 #[derive(Debug)]
@@ -35,7 +37,7 @@ impl Broker {
     /// A sentence, if it is not installed or does not answer.
     pub(super) async fn start(folder: &Path) -> anyhow::Result<Self> {
         let port = free_port()?;
-        let broker = Self {
+        let mut broker = Self {
             url: format!("redis://127.0.0.1:{port}"),
             own: Some(Own {
                 port,
@@ -53,7 +55,7 @@ impl Broker {
     ///
     /// If it does not answer.
     pub(super) async fn given(url: Option<&str>) -> anyhow::Result<Self> {
-        let broker = Self {
+        let mut broker = Self {
             url: url.unwrap_or_default().to_owned(),
             own: None,
         };
@@ -101,9 +103,15 @@ impl Broker {
     }
 
     /// Waits until it answers.
-    async fn reached(&self) -> anyhow::Result<()> {
+    async fn reached(&mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + START_PATIENCE;
         while let Err(error) = self.ask("PING").await {
+            let own = self.own.as_mut();
+            if own.is_some_and(|own| own.process.ended().is_some_and(is_missing)) {
+                bail!(
+                    "redis-server is not installed: install it (on Debian `apt install redis-server`), or name a cluster that runs, with --attach and --redis"
+                );
+            }
             if deadline < Instant::now() {
                 let said = self.own.as_ref().map(|own| own.process.last_words());
                 let said = said.map_or_else(String::new, |said| format!("; it said:\n{said}"));
@@ -133,13 +141,7 @@ fn launch(port: u16, folder: &Path) -> anyhow::Result<Process> {
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
         .args(["--save", "", "--appendonly", "no", "--dir"])
         .arg(folder);
-    match Process::start(&mut command, &folder.join("redis.log")) {
-        Ok(process) => Ok(process),
-        Err(error) if error.kind() == ErrorKind::NotFound => bail!(
-            "redis-server is not installed: install it (on Debian `apt install redis-server`), or name a cluster that runs, with --attach and --redis"
-        ),
-        Err(error) => Err(error).context("redis-server can't be started"),
-    }
+    Process::start(&command, &folder.join("redis.log")).context("redis-server can't be started")
 }
 
 const START_PATIENCE: Duration = Duration::from_secs(20);

@@ -208,7 +208,7 @@ impl Cluster {
         let Node::Own(node) = &mut self.nodes[number] else {
             return Ok(());
         };
-        let process = Process::start(&mut node.start_command()?, &node.log)
+        let process = Process::start(&node.start_command()?, &node.log)
             .with_context(|| format!("node {} can't be started", number + 1))?;
         node.process = Some(process);
         Ok(())

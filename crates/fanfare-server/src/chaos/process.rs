@@ -1,4 +1,4 @@
-//! Process: something that was started here, and ends with this program.
+//! Process: something that was started here, and ends with this program, however that ends.
 
 use std::{
     fs::File,
@@ -17,20 +17,25 @@ use nix::{
 /// A process and those it has started itself; all are killed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Process {
+    /// Its input is the watcher's: that it ends is how the watcher knows that this program has.
     child: Child,
     log: PathBuf,
 }
 
 impl Process {
-    /// Starts it; what it says goes to the file `log`.
+    /// Starts it; what it says goes to the file `log`. If there is no such program, it ends at once and
+    /// [is missing](is_missing).
     ///
     /// # Errors
     ///
-    /// If there is no such program, or the file can't be written.
-    pub(super) fn start(command: &mut Command, log: &Path) -> io::Result<Self> {
+    /// If there is no shell, or the file can't be written.
+    pub(super) fn start(command: &Command, log: &Path) -> io::Result<Self> {
         let file = File::options().create(true).append(true).open(log)?;
-        let child = command
-            .stdin(Stdio::null())
+        let child = Command::new("/bin/sh")
+            .args(["-c", WATCHED, "sh"])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .stdin(Stdio::piped())
             .stdout(file.try_clone()?)
             .stderr(file)
             // A group of its own, so that a signal reaches all of a command line, and Ctrl-C reaches none.
@@ -133,6 +138,11 @@ impl Target {
     }
 }
 
+/// Whether something has ended because there is no such program.
+pub(super) fn is_missing(ended: ExitStatus) -> bool {
+    ended.code() == Some(NO_SUCH_PROGRAM)
+}
+
 /// Kills a process that was not started here.
 ///
 /// # Errors
@@ -146,5 +156,13 @@ fn pid(id: u32) -> Pid {
     Pid::from_raw(i32::try_from(id).expect("process ids are small"))
 }
 
+/// Becomes a command, beside a watcher that waits for the end of the input and kills all of the group then, itself too.
+const WATCHED: &str = r#"
+exec 3<&0 0</dev/null
+{ read -r _ <&3; kill -s KILL 0; } &
+exec 3<&- "$@"
+"#;
+/// What a shell says of itself then.
+const NO_SUCH_PROGRAM: i32 = 127;
 /// Enough to see why something did not start.
 const LAST_LINES: usize = 12;

@@ -1,14 +1,42 @@
 use std::{
+    collections::HashSet,
     fs,
-    path::PathBuf,
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
     process::Stdio,
     sync::{Arc, Mutex},
 };
 
 use fanfare::{Config, Io};
+use fanfare_testkit::eventually;
 use serde_json::Value;
 
 use crate::server::{fanfare, new_folder, run};
+
+/// A node that says where it is, in a file of the folder, and then is one of ours.
+fn known_in(folder: &Path) -> String {
+    let program = env!("CARGO_BIN_EXE_fanfare");
+    format!(
+        "sh -c 'echo {{redis}} > {}/{{port}}; exec {program} chaos-node --listen 127.0.0.1:{{port}} --redis {{redis}}'",
+        folder.display()
+    )
+}
+
+/// Where everything of a cluster listens, once all `n_nodes` are known in the folder.
+fn addresses(folder: &Path, n_nodes: usize) -> Option<HashSet<SocketAddr>> {
+    let files: Vec<_> = fs::read_dir(folder).ok()?.flatten().collect();
+    if files.len() < n_nodes {
+        return None;
+    }
+    let mut addresses = HashSet::new();
+    for file in files {
+        let port = file.file_name().to_str()?.parse().ok()?;
+        addresses.insert(SocketAddr::from(([127, 0, 0, 1], port)));
+        let redis = fs::read_to_string(file.path()).ok()?;
+        addresses.insert(redis.trim().strip_prefix("redis://")?.parse().ok()?);
+    }
+    Some(addresses)
+}
 
 /// Two servers that keep one count, as nodes of a cluster do; gives what `--attach` is told.
 async fn pair(counts_who_leaves: bool) -> String {
@@ -131,4 +159,30 @@ async fn a_node_of_our_own_is_killed_and_missed_for_a_while() {
     assert_eq!((nodes.len(), &nodes[0]["node"]), (1, &Value::from(1)));
     assert_eq!(nodes[0]["clients"], 20);
     assert!(nodes[0]["all_s"].is_f64(), "{killed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_killed_leaves_nothing_behind() {
+    let folder = new_folder();
+    let mut command = fanfare(&["chaos", "join", "--runs", "1", "--nodes", "2"]);
+    command.args(["--clients", "2", "--node", &known_in(&folder)]);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut chaos = command.spawn().expect("the program was built");
+    let mut all = HashSet::new();
+    eventually("all listen", || {
+        all = addresses(&folder, 2).unwrap_or_default();
+        // Two nodes, and the broker.
+        all.len() == 3
+            && all
+                .iter()
+                .all(|address| TcpStream::connect(address).is_ok())
+    })
+    .await;
+    chaos.kill().expect("it is our child");
+    chaos.wait().expect("it is our child");
+    eventually("nobody listens", || {
+        let mut all = all.iter();
+        all.all(|address| TcpStream::connect(address).is_err())
+    })
+    .await;
 }

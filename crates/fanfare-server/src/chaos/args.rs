@@ -76,10 +76,12 @@ pub(super) enum Fault {
     Kill,
     /// A node is stopped for ten seconds, and goes on with its clients
     Stop,
-    /// The broker is killed, and started again with nothing after two seconds
+    /// The broker is killed, and started again with nothing after two seconds, while clients come and go
     Restart,
-    /// The broker forgets everything
+    /// The broker forgets everything, while clients come and go
     Wipe,
+    /// The broker is killed, and a copy that knows nothing of the last seconds takes its place
+    Failover,
     /// A node's link to the broker is silent for ten seconds
     Cut,
     /// Each node in turn is asked to end, and started again
@@ -95,6 +97,7 @@ impl Fault {
             Self::Stop => "stop",
             Self::Restart => "restart",
             Self::Wipe => "wipe",
+            Self::Failover => "failover",
             Self::Cut => "cut",
             Self::Rolling => "rolling",
         }
@@ -104,7 +107,12 @@ impl Fault {
     pub(super) fn is_of_one_node(self) -> bool {
         match self {
             Self::Kill | Self::Stop | Self::Cut => true,
-            Self::Join | Self::Leave | Self::Restart | Self::Wipe | Self::Rolling => false,
+            Self::Join
+            | Self::Leave
+            | Self::Restart
+            | Self::Wipe
+            | Self::Failover
+            | Self::Rolling => false,
         }
     }
 }
@@ -156,9 +164,12 @@ impl Args {
         all.filter(|fault| match fault {
             Fault::Join | Fault::Leave => true,
             Fault::Stop => self.attach.is_empty() || !self.pids.is_empty(),
-            Fault::Kill | Fault::Restart | Fault::Wipe | Fault::Cut | Fault::Rolling => {
-                self.attach.is_empty()
-            }
+            Fault::Kill
+            | Fault::Restart
+            | Fault::Wipe
+            | Fault::Failover
+            | Fault::Cut
+            | Fault::Rolling => self.attach.is_empty(),
         })
         .collect()
     }
@@ -182,7 +193,7 @@ impl Args {
                 bail!("kill has to be the last fault, since attached nodes are not started again")
             }
             Fault::Kill => Ok(runs.min(self.pids.len() - 1)),
-            Fault::Restart | Fault::Cut | Fault::Rolling => {
+            Fault::Restart | Fault::Failover | Fault::Cut | Fault::Rolling => {
                 bail!(
                     "{name} can be done to a cluster that was started here only, without --attach"
                 )
@@ -247,7 +258,7 @@ mod tests {
         for (words, expected) in [
             (
                 "",
-                "join 3, leave 3, kill 3, stop 3, restart 3, wipe 3, cut 3, rolling 3",
+                "join 3, leave 3, kill 3, stop 3, restart 3, wipe 3, failover 3, cut 3, rolling 3",
             ),
             ("wipe kill --runs 20", "wipe 20, kill 20"),
             (TWO, "join 3, leave 3"),
@@ -275,6 +286,7 @@ mod tests {
             (&format!("{TWO} --pids 4"), "one id for each node"),
             (&format!("{TWO} --pids 4,5 kill stop"), "the last fault"),
             (&format!("{TWO} restart"), "without --attach"),
+            (&format!("{TWO} failover"), "without --attach"),
             (
                 "--redis redis://127.0.0.1:1 --attach http://127.0.0.1:2",
                 "two nodes at least",

@@ -1,4 +1,4 @@
-//! Broker: a redis-server of our own that keeps nothing, or one that is there already.
+//! Broker: a redis-server of our own that keeps nothing, with or without a standby, or one that is there already.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use redis::{Cmd, FromRedisValue};
 
 use super::{
     ports::free_port,
@@ -24,9 +25,24 @@ pub(super) struct Broker {
 
 #[derive(Debug)]
 struct Own {
+    main: Server,
+    /// What takes its place when it fails, if that is asked for.
+    standby: Option<Server>,
+}
+
+/// A redis-server.
+#[derive(Debug)]
+struct Server {
     port: u16,
     folder: PathBuf,
-    process: Process,
+    process: Option<Process>,
+}
+
+/// Whether there is a server that takes the broker's place.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Standby {
+    Some,
+    None,
 }
 
 impl Broker {
@@ -35,17 +51,22 @@ impl Broker {
     /// # Errors
     ///
     /// A sentence, if it is not installed or does not answer.
-    pub(super) async fn start(folder: &Path) -> anyhow::Result<Self> {
-        let port = free_port()?;
+    pub(super) async fn start(folder: &Path, standby: Standby) -> anyhow::Result<Self> {
+        let server = || Server::start(folder);
+        let main = server()?;
         let mut broker = Self {
-            url: format!("redis://127.0.0.1:{port}"),
+            url: main.url(),
             own: Some(Own {
-                port,
-                folder: folder.to_owned(),
-                process: launch(port, folder)?,
+                main,
+                standby: match standby {
+                    Standby::Some => Some(server()?),
+                    Standby::None => None,
+                },
             }),
         };
-        broker.reached().await?;
+        let own = broker.own()?;
+        own.main.reached().await?;
+        own.attach().await?;
         Ok(broker)
     }
 
@@ -55,14 +76,14 @@ impl Broker {
     ///
     /// If it does not answer.
     pub(super) async fn given(url: Option<&str>) -> anyhow::Result<Self> {
-        let mut broker = Self {
+        if let Some(url) = url {
+            let asked = ask::<()>(url, &redis::cmd("PING")).await;
+            asked.with_context(|| format!("the broker at {url} does not answer"))?;
+        }
+        Ok(Self {
             url: url.unwrap_or_default().to_owned(),
             own: None,
-        };
-        if url.is_some() {
-            broker.reached().await?;
-        }
-        Ok(broker)
+        })
     }
 
     /// Where it is; empty if that is not known.
@@ -72,23 +93,28 @@ impl Broker {
 
     /// The port of one that was started here.
     pub(super) fn port(&self) -> Option<u16> {
-        self.own.as_ref().map(|own| own.port)
+        self.own.as_ref().map(|own| own.main.port)
     }
 
-    /// It is killed, and started again with nothing after `away`; returns when it answers.
+    /// Kills it.
     ///
     /// # Errors
     ///
-    /// If it does not come back.
-    pub(super) async fn restart(&mut self, away: Duration) -> anyhow::Result<()> {
-        let own = self
-            .own
-            .as_mut()
-            .context("the broker was not started here")?;
-        own.process.kill();
-        tokio::time::sleep(away).await;
-        own.process = launch(own.port, &own.folder)?;
-        self.reached().await
+    /// If it was not started here.
+    pub(super) fn kill(&mut self) -> anyhow::Result<()> {
+        self.own()?.main.process = None;
+        Ok(())
+    }
+
+    /// Starts it again with nothing; returns when it answers.
+    ///
+    /// # Errors
+    ///
+    /// If it was not started here, or does not come back.
+    pub(super) async fn start_again(&mut self) -> anyhow::Result<()> {
+        let main = &mut self.own()?.main;
+        main.launch()?;
+        main.reached().await
     }
 
     /// It forgets everything.
@@ -97,52 +123,151 @@ impl Broker {
     ///
     /// If it does not answer.
     pub(super) async fn wipe(&self) -> anyhow::Result<()> {
-        self.ask("FLUSHALL")
-            .await
-            .context("the broker does not forget")
+        let asked = ask::<()>(&self.url, &redis::cmd("FLUSHALL")).await;
+        asked.context("the broker does not forget")
+    }
+
+    /// The standby, if there is one, follows the broker, from the beginning if it has ended.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be started, or does not follow.
+    pub(super) async fn attach(&mut self) -> anyhow::Result<()> {
+        self.own()?.attach().await
+    }
+
+    /// The standby stays as it is now, whatever the broker is told.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub(super) async fn detach(&mut self) -> anyhow::Result<()> {
+        let standby = self.own()?.standby.as_ref().context(NO_STANDBY)?;
+        let mut alone = redis::cmd("REPLICAOF");
+        ask(&standby.url(), alone.arg("NO").arg("ONE")).await
+    }
+
+    /// The standby is the broker from now on.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub(super) fn fail_over(&mut self) -> anyhow::Result<()> {
+        let own = self.own()?;
+        let standby = own.standby.as_mut().context(NO_STANDBY)?;
+        std::mem::swap(standby, &mut own.main);
+        self.url = self.own()?.main.url();
+        Ok(())
+    }
+
+    fn own(&mut self) -> anyhow::Result<&mut Own> {
+        self.own.as_mut().context("the broker was not started here")
+    }
+}
+
+impl Own {
+    async fn attach(&mut self) -> anyhow::Result<()> {
+        let Some(standby) = &mut self.standby else {
+            return Ok(());
+        };
+        if standby.process.is_none() {
+            standby.launch()?;
+        }
+        standby.reached().await?;
+        let mut follow = redis::cmd("REPLICAOF");
+        follow.arg("127.0.0.1").arg(self.main.port);
+        ask::<()>(&standby.url(), &follow).await?;
+        let deadline = Instant::now() + START_PATIENCE;
+        while !standby.follows().await {
+            if deadline < Instant::now() {
+                bail!(
+                    "the standby does not follow the broker; it said:\n{}",
+                    standby.last_words()
+                );
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+}
+
+impl Server {
+    fn start(folder: &Path) -> anyhow::Result<Self> {
+        let mut server = Self {
+            port: free_port()?,
+            folder: folder.to_owned(),
+            process: None,
+        };
+        server.launch()?;
+        Ok(server)
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    fn launch(&mut self) -> anyhow::Result<()> {
+        let mut command = Command::new("redis-server");
+        command
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
+            // A copy for a standby is made at once, rather than when more have asked for one, and is not written to a
+            // file, which would be read at the next start.
+            .args(["--repl-diskless-sync-delay", "0"])
+            .args(["--repl-diskless-load", "swapdb"])
+            .args(["--save", "", "--appendonly", "no", "--dir"])
+            .arg(&self.folder);
+        let log = self.folder.join(format!("redis-{}.log", self.port));
+        let process = Process::start(&command, &log).context("redis-server can't be started")?;
+        self.process = Some(process);
+        Ok(())
     }
 
     /// Waits until it answers.
     async fn reached(&mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + START_PATIENCE;
-        while let Err(error) = self.ask("PING").await {
-            let own = self.own.as_mut();
-            if own.is_some_and(|own| own.process.ended().is_some_and(is_missing)) {
+        while let Err(error) = ask::<()>(&self.url(), &redis::cmd("PING")).await {
+            let ended = self.process.as_mut().and_then(Process::ended);
+            if ended.is_some_and(is_missing) {
                 bail!(
                     "redis-server is not installed: install it (on Debian `apt install redis-server`), or name a cluster that runs, with --attach and --redis"
                 );
             }
-            if deadline < Instant::now() {
-                let said = self.own.as_ref().map(|own| own.process.last_words());
-                let said = said.map_or_else(String::new, |said| format!("; it said:\n{said}"));
-                bail!("the broker at {} does not answer: {error}{said}", self.url);
+            if ended.is_some() || deadline < Instant::now() {
+                bail!(
+                    "the broker at {} does not answer: {error}; it said:\n{}",
+                    self.url(),
+                    self.last_words()
+                );
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(LOOK).await;
         }
         Ok(())
     }
 
-    async fn ask(&self, command: &str) -> anyhow::Result<()> {
-        let client = redis::Client::open(self.url.as_str())?;
-        let asked = async {
-            let mut connection = client.get_multiplexed_async_connection().await?;
-            redis::cmd(command).exec_async(&mut connection).await
-        };
-        tokio::time::timeout(ASK_PATIENCE, asked)
-            .await
-            .context("no answer in time")??;
-        Ok(())
+    /// Whether it knows all that the one knows which it follows.
+    async fn follows(&self) -> bool {
+        let role = ask(&self.url(), &redis::cmd("ROLE")).await;
+        let role: Result<(String, String, u16, String, i64), _> = role;
+        role.is_ok_and(|(_, _, _, state, _)| state == "connected")
+    }
+
+    fn last_words(&self) -> String {
+        let process = self.process.as_ref();
+        process.map_or_else(|| "nothing".to_owned(), Process::last_words)
     }
 }
 
-fn launch(port: u16, folder: &Path) -> anyhow::Result<Process> {
-    let mut command = Command::new("redis-server");
-    command
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-        .args(["--save", "", "--appendonly", "no", "--dir"])
-        .arg(folder);
-    Process::start(&command, &folder.join("redis.log")).context("redis-server can't be started")
+async fn ask<T: FromRedisValue>(url: &str, command: &Cmd) -> anyhow::Result<T> {
+    let client = redis::Client::open(url)?;
+    let asked = async {
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        command.query_async(&mut connection).await
+    };
+    let answer = tokio::time::timeout(ASK_PATIENCE, asked).await;
+    Ok(answer.context("no answer in time")??)
 }
 
+const NO_STANDBY: &str = "no standby was asked for";
 const START_PATIENCE: Duration = Duration::from_secs(20);
 const ASK_PATIENCE: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(5);

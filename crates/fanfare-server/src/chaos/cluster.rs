@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 
 use super::{
     args::{Args, Fault},
-    broker::Broker,
+    broker::{Broker, Standby},
     ports::free_port,
     process::{Process, Stopped, kill_foreign},
     proxy::Proxy,
@@ -43,7 +43,7 @@ struct OwnNode {
     command: Option<String>,
     redis: String,
     log: PathBuf,
-    /// None if its link need not be cut.
+    /// None if its link is neither cut nor led elsewhere.
     link: Option<Proxy>,
     process: Option<Process>,
 }
@@ -56,8 +56,12 @@ impl Cluster {
     /// A sentence about what can't be started or reached.
     pub(super) async fn start(args: &Args, faults: &[Fault]) -> anyhow::Result<Self> {
         let folder = Folder::new()?;
+        let standby = match faults.contains(&Fault::Failover) {
+            true => Standby::Some,
+            false => Standby::None,
+        };
         let broker = match args.attach.is_empty() {
-            true => Broker::start(&folder.0).await?,
+            true => Broker::start(&folder.0, standby).await?,
             false => Broker::given(args.redis.as_deref()).await?,
         };
         let mut cluster = Self {
@@ -92,7 +96,8 @@ impl Cluster {
         args: &Args,
         faults: &[Fault],
     ) -> anyhow::Result<OwnNode> {
-        let broker = self.broker.port().filter(|_| faults.contains(&Fault::Cut));
+        let is_ours = |fault| matches!(fault, &Fault::Cut | &Fault::Failover);
+        let broker = self.broker.port().filter(|_| faults.iter().any(is_ours));
         let link = match broker {
             None => None,
             Some(port) => Some(Proxy::start(port).await.context("the proxy has no port")?),
@@ -185,6 +190,22 @@ impl Cluster {
         }
     }
 
+    /// The broker's standby takes its place, and all links lead there.
+    ///
+    /// # Errors
+    ///
+    /// If there is no standby.
+    pub(super) fn fail_over(&mut self) -> anyhow::Result<()> {
+        self.broker.fail_over()?;
+        let port = self.broker.port().context("it was started here")?;
+        for node in 0..self.nodes.len() {
+            self.link(node)
+                .context("its link is not ours")?
+                .lead_to(port);
+        }
+        Ok(())
+    }
+
     /// Starts everything anew that was started here.
     ///
     /// # Errors
@@ -197,7 +218,9 @@ impl Cluster {
         for node in 0..self.nodes.len() {
             self.kill(node)?;
         }
-        self.broker.restart(Duration::ZERO).await?;
+        self.broker.kill()?;
+        self.broker.start_again().await?;
+        self.broker.attach().await?;
         for node in 0..self.nodes.len() {
             self.start_again(node).await?;
         }

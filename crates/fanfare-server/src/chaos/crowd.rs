@@ -152,13 +152,23 @@ impl Crowd {
         }
     }
 
-    /// Whether the first `n_clients` are connected, and nobody else is.
-    pub(super) fn is_complete(scene: &Scene, n_clients: usize) -> bool {
+    /// Whether all who are to be connected are, and nobody else is.
+    pub(super) fn is_complete(&self, scene: &Scene) -> bool {
         scene.clients().all(|(client, seen)| match seen.place {
-            Place::Joined(_) => client < n_clients,
-            Place::Absent => n_clients <= client,
+            Place::Joined(_) => self.is_wanted(client),
+            Place::Absent => !self.is_wanted(client),
             Place::Between | Place::Coming(_) | Place::Going(_) => false,
         })
+    }
+
+    /// How many are to be connected.
+    pub(super) fn n_wanted(&self) -> usize {
+        let clients = 0..self.wishes.len();
+        clients.filter(|client| self.is_wanted(*client)).count()
+    }
+
+    fn is_wanted(&self, client: usize) -> bool {
+        *self.wishes[client].borrow() != Wish::Nowhere
     }
 
     /// Whether nobody is coming or going.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use tokio::time::sleep;
+use tokio::time::{sleep, sleep_until};
 
 use super::{
     args::Fault,
@@ -32,14 +32,14 @@ impl Stage<'_> {
         let now = Instant::now();
         match fault {
             Fault::Join => {
-                let newcomers = self.n_clients..self.n_clients + tenth(self.n_clients);
-                self.crowd.join(newcomers.clone());
-                self.until_complete(newcomers.end).await
+                self.crowd
+                    .join(self.n_clients..self.n_clients + tenth(self.n_clients));
+                self.until_complete().await
             }
             Fault::Leave => {
-                let rest = self.n_clients - tenth(self.n_clients);
-                self.crowd.leave(rest..self.n_clients);
-                self.until_complete(rest).await
+                self.crowd
+                    .leave(self.n_clients - tenth(self.n_clients)..self.n_clients);
+                self.until_complete().await
             }
             Fault::Kill => {
                 self.site.close(node);
@@ -54,13 +54,17 @@ impl Stage<'_> {
                 Ok(Instant::now())
             }
             Fault::Restart => {
-                self.cluster.broker.restart(BROKER_AWAY).await?;
+                self.cluster.broker.kill()?;
+                self.while_away().await?;
+                self.cluster.broker.start_again().await?;
                 Ok(Instant::now())
             }
             Fault::Wipe => {
+                self.come_and_go();
                 self.cluster.broker.wipe().await?;
-                Ok(now)
+                self.until_complete().await
             }
+            Fault::Failover => self.fail_over().await,
             Fault::Cut => {
                 let link = self.cluster.link(node).context("its link is not ours")?;
                 let mended = Mended(link);
@@ -84,6 +88,7 @@ impl Stage<'_> {
                 self.cluster.start_again(node).await?;
                 self.site.open(node);
             }
+            Fault::Failover => self.cluster.broker.attach().await?,
             Fault::Kill
             | Fault::Join
             | Fault::Leave
@@ -96,6 +101,36 @@ impl Stage<'_> {
         Ok(())
     }
 
+    /// Some leave, and more come, so that whoever goes on showing the number from before is wrong.
+    fn come_and_go(&self) {
+        let tenth = tenth(self.n_clients);
+        self.crowd.leave(self.n_clients - tenth..self.n_clients);
+        self.crowd
+            .join(self.n_clients..self.n_clients + COMING_TENTHS * tenth);
+    }
+
+    /// The same while there is no broker; returns when it is time for one.
+    async fn while_away(&self) -> anyhow::Result<()> {
+        let back_at = Instant::now() + BROKER_AWAY;
+        self.come_and_go();
+        self.until_complete().await?;
+        sleep_until(back_at.into()).await;
+        Ok(())
+    }
+
+    /// The standby hears nothing more; what happens then it does not know when it takes the broker's place.
+    async fn fail_over(&mut self) -> anyhow::Result<Instant> {
+        self.cluster.broker.detach().await?;
+        let fails_at = Instant::now() + STALE;
+        self.come_and_go();
+        self.until_complete().await?;
+        sleep_until(fails_at.into()).await;
+        self.cluster.broker.kill()?;
+        sleep(BROKER_AWAY).await;
+        self.cluster.fail_over()?;
+        Ok(Instant::now())
+    }
+
     /// One node after the other, each when the clients of the one before are all back.
     async fn roll(&mut self) -> anyhow::Result<Instant> {
         for node in self.site.up() {
@@ -104,14 +139,14 @@ impl Stage<'_> {
             self.cluster.end(node).await;
             self.cluster.start_again(node).await?;
             self.site.open(node);
-            self.until_complete(self.n_clients).await?;
+            self.until_complete().await?;
         }
         Ok(Instant::now())
     }
 
-    /// Waits until so many clients are there; returns when the last one was.
-    async fn until_complete(&self, n_clients: usize) -> anyhow::Result<Instant> {
-        let is_complete = |scene: &_| Crowd::is_complete(scene, n_clients);
+    /// Waits until everyone is there who is to be, and nobody else; returns when that came true.
+    async fn until_complete(&self) -> anyhow::Result<Instant> {
+        let is_complete = |scene: &_| self.crowd.is_complete(scene);
         if self
             .site
             .recorder
@@ -124,17 +159,23 @@ impl Stage<'_> {
                 .clients()
                 .filter(|(_, seen)| matches!(seen.place, Place::Joined(_)));
             bail!(
-                "{} of {n_clients} clients are connected after {} s",
+                "{} clients are connected after {} s where there should be {}",
                 joined.count(),
-                COME_PATIENCE.as_secs()
+                COME_PATIENCE.as_secs(),
+                self.crowd.n_wanted()
             );
         }
         Ok(Instant::now())
     }
 }
 
+/// How many clients there are at most.
+pub(super) fn n_places(n_clients: usize) -> usize {
+    n_clients + COMING_TENTHS * tenth(n_clients)
+}
+
 /// The clients that come or leave at once.
-pub(super) fn tenth(n_clients: usize) -> usize {
+fn tenth(n_clients: usize) -> usize {
     n_clients.div_ceil(10)
 }
 
@@ -148,4 +189,8 @@ impl Drop for Mended<'_> {
 }
 
 const BROKER_AWAY: Duration = Duration::from_secs(2);
+/// How old what the standby knows is when the broker dies.
+const STALE: Duration = Duration::from_secs(2);
+/// Where people come and go, so many come for each who leaves: not as many, or the number would be what it was.
+const COMING_TENTHS: usize = 2;
 const COME_PATIENCE: Duration = Duration::from_secs(60);

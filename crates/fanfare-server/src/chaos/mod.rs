@@ -40,7 +40,7 @@ use crate::signals::Signals;
 use args::Fault;
 use cluster::Cluster;
 use crowd::{Crowd, Site};
-use fault::{Stage, tenth};
+use fault::{Stage, n_places};
 use report::{Report, Run};
 use scene::{Place, Seen};
 
@@ -123,8 +123,7 @@ struct Trial<'a> {
 impl<'a> Trial<'a> {
     async fn start(args: &'a Args, faults: &[Fault]) -> anyhow::Result<Self> {
         let cluster = Cluster::start(args, faults).await?;
-        let n_clients = usize::from(args.clients);
-        let n_places = n_clients + tenth(n_clients);
+        let n_places = n_places(args.clients.into());
         let site = Site::new(cluster.addresses()?, &args.event, &args.path, n_places);
         let site = Arc::new(site);
         Ok(Self {
@@ -203,7 +202,7 @@ impl<'a> Trial<'a> {
             return false;
         }
         self.crowd.spread(n_clients);
-        let complete = |scene: &_| Crowd::is_complete(scene, n_clients);
+        let complete = |scene: &_| self.crowd.is_complete(scene);
         recorder.until(SETTLE_PATIENCE, complete).await.is_ok()
             && recorder
                 .right_for(self.args.settle, SETTLE_PATIENCE)

@@ -1,6 +1,12 @@
-//! Proxy: a link to the broker that can fall silent, as a cable does that is pulled.
+//! Proxy: a link to the broker that can fall silent, as a cable does that is pulled, and can lead to another one.
 
-use std::io;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU16, Ordering},
+    },
+};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -13,6 +19,7 @@ use tokio::{
 #[derive(Debug)]
 pub(super) struct Proxy {
     port: u16,
+    target: Arc<AtomicU16>,
     whole: watch::Sender<bool>,
     serving: AbortHandle,
 }
@@ -27,9 +34,11 @@ impl Proxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let port = listener.local_addr()?.port();
         let (whole, is_whole) = watch::channel(true);
-        let serving = tokio::spawn(serve(listener, target, is_whole)).abort_handle();
+        let target = Arc::new(AtomicU16::new(target));
+        let serving = tokio::spawn(serve(listener, target.clone(), is_whole)).abort_handle();
         Ok(Self {
             port,
+            target,
             whole,
             serving,
         })
@@ -37,6 +46,11 @@ impl Proxy {
 
     pub(super) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Leads to another port of 127.0.0.1 who comes from now on.
+    pub(super) fn lead_to(&self, target: u16) {
+        self.target.store(target, Ordering::Relaxed);
     }
 
     /// Nothing passes any more, either way. Connections stay open, and those who come wait.
@@ -56,14 +70,14 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(listener: TcpListener, target: u16, whole: watch::Receiver<bool>) {
+async fn serve(listener: TcpListener, target: Arc<AtomicU16>, whole: watch::Receiver<bool>) {
     // They end with this task.
     let mut links = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 if let Ok((stream, _)) = accepted {
-                    links.spawn(link(stream, target, whole.clone()));
+                    links.spawn(link(stream, target.clone(), whole.clone()));
                 }
             }
             Some(_) = links.join_next() => {}
@@ -72,9 +86,13 @@ async fn serve(listener: TcpListener, target: u16, whole: watch::Receiver<bool>)
 }
 
 /// One connection, until either side ends it. What is wrong with it, both sides notice.
-async fn link(near: TcpStream, target: u16, mut whole: watch::Receiver<bool>) -> io::Result<()> {
+async fn link(
+    near: TcpStream,
+    target: Arc<AtomicU16>,
+    mut whole: watch::Receiver<bool>,
+) -> io::Result<()> {
     until_whole(&mut whole).await;
-    let far = TcpStream::connect(("127.0.0.1", target)).await?;
+    let far = TcpStream::connect(("127.0.0.1", target.load(Ordering::Relaxed))).await?;
     for stream in [&near, &far] {
         stream.set_nodelay(true)?;
     }
@@ -142,5 +160,29 @@ mod tests {
 
         drop(far);
         assert_eq!(near.read(&mut byte).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn who_comes_later_is_led_to_the_other_one() {
+        let here = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let there = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let proxy = Proxy::start(here.local_addr().unwrap().port())
+            .await
+            .unwrap();
+        let mut early = TcpStream::connect(("127.0.0.1", proxy.port()))
+            .await
+            .unwrap();
+        let (mut old, _) = here.accept().await.unwrap();
+        proxy.lead_to(there.local_addr().unwrap().port());
+        let _late = TcpStream::connect(("127.0.0.1", proxy.port()))
+            .await
+            .unwrap();
+        timeout(Duration::from_secs(20), there.accept())
+            .await
+            .expect("it is led there")
+            .unwrap();
+        // Who is there already stays.
+        early.write_all(b"a").await.unwrap();
+        assert_eq!(old.read_u8().await.unwrap(), b'a');
     }
 }

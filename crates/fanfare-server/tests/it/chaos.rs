@@ -162,6 +162,24 @@ async fn a_node_of_our_own_is_killed_and_missed_for_a_while() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn people_come_and_go_while_the_broker_is_away_or_forgets_and_all_are_counted_after_it() {
+    let (code, said, json) = chaos(&["restart", "wipe", "failover"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let runs = json.expect("it was written")["runs"].take();
+    let runs = runs.as_array().expect("it is a list");
+    let faults: Vec<_> = runs.iter().map(|run| run["fault"].as_str()).collect();
+    assert_eq!(faults, [Some("restart"), Some("wipe"), Some("failover")]);
+    for run in runs {
+        // Two of the twenty leave, and four others join.
+        let truth = run["trace"]["truth"].as_array().expect("it is a line");
+        assert_eq!(truth.last().expect("it has a point")[1], 22);
+        assert!(run["verdict"]["all_s"].is_f64(), "{run}");
+    }
+    // What others have is not known while there is no broker, and what has changed is shown late.
+    assert!(runs[0]["verdict"]["wrong_before_s"].as_f64() > Some(0.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_killed_leaves_nothing_behind() {
     let folder = new_folder();
     let mut command = fanfare(&["chaos", "join", "--runs", "1", "--nodes", "2"]);

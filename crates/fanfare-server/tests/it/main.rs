@@ -6,10 +6,12 @@
 )]
 
 mod alone;
+mod audience;
 mod bench;
 mod chaos;
 mod heard;
 mod nodes;
 mod postgres;
+mod rolling;
 mod server;
 mod starting;

@@ -147,10 +147,7 @@ impl Server {
 
     /// Opens a connection that has not asked to join.
     pub(crate) async fn open(&self, cookie: &str) -> Client {
-        let request =
-            upgrade_request("/socket.io/?EIO=4&transport=websocket").header("Cookie", cookie);
-        let websocket = WebSocket::try_open(connect(self.address).await, &request).await;
-        Client::over(websocket.expect("the page is of this host")).await
+        open_at(self.address, cookie).await
     }
 
     /// Asks it to stop.
@@ -197,6 +194,13 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Opens a connection that has not asked to join, to the server at this address.
+pub(crate) async fn open_at(address: SocketAddr, cookie: &str) -> Client {
+    let request = upgrade_request("/socket.io/?EIO=4&transport=websocket").header("Cookie", cookie);
+    let websocket = WebSocket::try_open(connect(address).await, &request).await;
+    Client::over(websocket.expect("the page is of this host")).await
 }
 
 /// The program, with the words of a command line.

@@ -82,10 +82,13 @@ pub(crate) async fn run(args: Serve) -> Result<ExitCode> {
     }
     signals.next().await;
     tracing::info!("shutting down; a second signal ends it at once");
-    // Everyone goes now, and nobody here is told of it. What is not stored by now is not acknowledged either.
-    tending.abort();
-    room.tell_nodes_bye();
     let shutdown = async {
+        if args.drain_seconds != 0 {
+            io.drain().await;
+        }
+        // Everyone goes now, and nobody here is told of it. What is not stored by now is not acknowledged either.
+        tending.abort();
+        room.tell_nodes_bye();
         io.shutdown().await;
         let _ = timeout(CLOSING, store.close()).await;
     };

@@ -7,7 +7,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::{reason::DisconnectReason, server::Server};
 
 pub(crate) async fn run(server: &Arc<Server>) {
-    server.closing.send_replace(true);
     drain(server).await;
     if let Some(adapter) = &server.cluster.adapter {
         // Its messages are the last that this server says.
@@ -18,8 +17,9 @@ pub(crate) async fn run(server: &Arc<Server>) {
     let _ = timeout(server.config.shutdown_timeout, server.tasks.wait()).await;
 }
 
-/// Ends all sessions, evenly over the time that there is for it. None begins meanwhile.
-async fn drain(server: &Server) {
+/// Ends all sessions, evenly over the time that there is for it. None begins from here on.
+pub(crate) async fn drain(server: &Server) {
+    server.closing.send_replace(true);
     let sessions: Vec<_> = server
         .shards()
         .iter()

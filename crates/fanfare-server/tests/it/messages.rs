@@ -324,3 +324,27 @@ async fn a_newcomer_can_ask_how_many_were_here_before() {
     let [at, n] = [&past["points"][0][0], &past["points"][0][1]];
     assert!(at.as_i64() <= past["now"].as_i64() && *n == 1, "{past}");
 }
+
+#[tokio::test]
+async fn who_is_there_until_a_drain_comes_to_them_talks_on() {
+    let server = Server::on_with(&ground(), &["--drain-seconds", "3600"]);
+    let mut pages = Vec::new();
+    for name in ["Anna", "Bert"] {
+        pages.push(server.arrive(&server.sign_in(name).await).await);
+    }
+    server.signal();
+    let [anna, bert] = &mut pages[..] else {
+        panic!("two have come");
+    };
+    let first = tokio::select! {
+        _ = anna.closed() => 0,
+        _ = bert.closed() => 1,
+    };
+    // The other's turn is in half an hour.
+    let stays = &mut pages[1 - first];
+    let said = say(stays, "still here").await;
+    assert_eq!(all(stays).await[&said], "still here");
+    server.signal();
+    let (status, _, _) = server.end().await;
+    assert_eq!(status.code(), Some(130));
+}

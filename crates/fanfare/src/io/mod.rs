@@ -384,6 +384,17 @@ impl Io {
         self.server.metrics.read(self.server.sessions.len())
     }
 
+    /// Stops listening, and tells every socket `server shutting down`, spread over [`Config::drain_time`]; until its turn comes each is
+    /// served as before, and the server stays in its cluster. For what has to go on until the last has gone; [`shutdown`](Self::shutdown)
+    /// does the same, and is to follow.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nobody new is let in any more; whose turn has not come stays.
+    pub async fn drain(&self) {
+        shutdown::drain(&self.server).await;
+    }
+
     /// Stops listening, tells every socket `server shutting down`, spread over [`Config::drain_time`], and waits for
     /// handlers and for bytes under way, at most [`Config::shutdown_timeout`].
     ///

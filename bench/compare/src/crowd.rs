@@ -24,7 +24,7 @@ pub(crate) struct Crowd {
     pub(crate) clients: usize,
 }
 
-/// A node, and the number that it said last.
+/// A node, and what it said.
 struct Node {
     process: Stopped,
     address: SocketAddr,
@@ -33,8 +33,10 @@ struct Node {
 
 #[derive(Clone, Copy, Default)]
 struct Said {
+    /// The last number.
     sockets: usize,
-    at_ms: u64,
+    /// When it first was that of all.
+    known_ms: Option<u64>,
 }
 
 /// What all programs together have to themselves, in bytes, when everybody is there.
@@ -52,7 +54,7 @@ struct Memory {
 pub(crate) fn gather(crowd: Crowd, built: &Path) -> anyhow::Result<Table> {
     let total = crowd.nodes * crowd.clients;
     let redis = Redis::start().context("Redis did not start")?;
-    let nodes = (0..crowd.nodes).map(|_| Node::start(built, &redis));
+    let nodes = (0..crowd.nodes).map(|_| Node::start(built, &redis, total));
     let mut nodes = nodes.collect::<anyhow::Result<Vec<_>>>()?;
     for node in &mut nodes {
         node.process.wait_until_it_listens(node.address)?;
@@ -70,7 +72,7 @@ pub(crate) fn gather(crowd: Crowd, built: &Path) -> anyhow::Result<Table> {
         times.max().context("a generator did not say when")
     };
     let joined_ms = latest("joined_at_ms")?;
-    let known_ms = nodes.iter().map(|node| node.said().at_ms).max();
+    let known_ms = nodes.iter().filter_map(|node| node.said().known_ms).max();
     let memory = memory.context("the nodes never all had the number at once")?;
     let seconds = |from: u64, to: u64| format!("{:.1}", to.saturating_sub(from) as f64 / 1e3);
     let each = |bytes: u64| format!("{:.0}", bytes as f64 / total as f64);
@@ -100,7 +102,7 @@ pub(crate) fn gather(crowd: Crowd, built: &Path) -> anyhow::Result<Table> {
 }
 
 impl Node {
-    fn start(built: &Path, redis: &Redis) -> anyhow::Result<Self> {
+    fn start(built: &Path, redis: &Redis, total: usize) -> anyhow::Result<Self> {
         let address = run::free_address().context("cannot find a free port")?;
         let mut child = Command::new(built.join("say"))
             .env("PORT", address.port().to_string())
@@ -118,8 +120,11 @@ impl Node {
         thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if let Ok(sockets) = line.parse() {
-                    let at_ms = unix_ms();
-                    *lock(&hears) = Said { sockets, at_ms };
+                    let mut said = lock(&hears);
+                    said.sockets = sockets;
+                    if sockets == total {
+                        said.known_ms.get_or_insert_with(unix_ms);
+                    }
                 }
             }
         });

@@ -12,7 +12,9 @@ use crate::report::Report;
 use crate::slow::Slow;
 use crate::storm::Leaving;
 use crate::swarm::Swarm;
-use crate::{burst, churn, echo, gather, heartbeat, idle, memory, paced, pending, rooms, slow, storm};
+use crate::{
+    burst, churn, echo, gather, heartbeat, idle, memory, paced, pending, rooms, slow, storm,
+};
 
 /// What is done to a server, as a command line says it.
 #[derive(Clone, Copy, Debug, clap::Subcommand)]

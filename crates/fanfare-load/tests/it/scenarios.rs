@@ -1,12 +1,13 @@
 //! What a server that is right makes of each scenario.
 
 use std::num::NonZeroUsize;
+use std::thread;
 use std::time::Duration;
 
 use fanfare::{Config, Io};
 use fanfare_load::{
-    Asking, Leaving, Load, Memory, Slow, Swarm, Transport, burst, churn, echo, heartbeat, idle,
-    memory, paced, pending, rooms, slow, storm,
+    Asking, Leaving, Load, Memory, Slow, Swarm, Transport, burst, churn, echo, gather, heartbeat,
+    idle, memory, paced, pending, rooms, slow, storm,
 };
 
 use crate::server::Server;
@@ -84,6 +85,21 @@ fn a_storm_rises_to_all_and_falls_to_half() {
     io.announce_count("user count", |count| count.sockets);
     let report = storm(&mut Server::serving(&io).swarm(50), Leaving::Half).expect("all are told");
     assert!(report.fall.is_some());
+}
+
+#[test]
+fn each_part_of_a_crowd_sees_all_of_it() {
+    let io = Io::with(Config::default());
+    io.announce_count("user count", |count| count.sockets);
+    let server = Server::serving(&io);
+    let part = || gather(&mut server.swarm(20), 40, Duration::from_secs(5));
+    thread::scope(|scope| {
+        for part in [scope.spawn(part), scope.spawn(part)] {
+            let report = part.join().expect("no panic").expect("all come");
+            assert_eq!(report.clients, 20);
+            assert!(report.joined_at_ms <= report.seen_at_ms, "{report:?}");
+        }
+    });
 }
 
 #[test]

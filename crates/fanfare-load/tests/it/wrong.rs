@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use fanfare::{Ack, Args, Config, Io, Refusal, Socket};
 use fanfare_load::{
-    Asking, Load, LoadError, Swarm, Transport, churn, echo, heartbeat, paced, pending, rooms,
+    Asking, Load, LoadError, Swarm, Transport, churn, echo, gather, heartbeat, paced, pending,
+    rooms,
 };
 
 use crate::server::Server;
@@ -52,6 +53,15 @@ fn a_certificate_of_somebody_else_is_not_trusted() {
     };
     let mut swarm = Swarm::new(load).expect("four sockets");
     check(paced(&mut swarm, Asking::Nothing), "connection failed");
+}
+
+#[test]
+fn a_crowd_that_is_too_large_is_noticed() {
+    let (_server, mut swarm) = swarm(|io| io.announce_count("user count", |count| count.sockets));
+    check(
+        gather(&mut swarm, 2, Duration::ZERO),
+        "though 2 come in all",
+    );
 }
 
 #[test]

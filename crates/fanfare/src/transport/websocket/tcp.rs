@@ -227,12 +227,8 @@ mod tests {
         fn size_of_future<F: Future>(_: impl FnOnce(Link<Arc<TcpStream>>) -> F) -> usize {
             size_of::<F>()
         }
-        eprintln!(
-            "notified {} link {}",
-            size_of::<Notified<'_>>(),
-            size_of::<Link<Arc<TcpStream>>>()
-        );
         let size = size_of_future(serve);
-        assert!(size <= 100, "{size}");
+        // With what tokio adds, a task is 384 bytes at most, and 512 is the next size.
+        assert!(size <= 264, "{size}");
     }
 }

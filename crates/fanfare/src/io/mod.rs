@@ -400,7 +400,7 @@ impl Io {
     ///
     /// # Cancel safety
     ///
-    /// The server shuts down in any case; only the waiting ends.
+    /// Nobody new is let in any more, and only the waiting ends; while it is spread over [`Config::drain_time`], whose turn has not come stays.
     pub async fn shutdown(&self) {
         shutdown::run(&self.server).await;
     }

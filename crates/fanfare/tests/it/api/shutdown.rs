@@ -181,3 +181,21 @@ async fn a_drain_ends_one_after_the_other_and_lets_nobody_in() {
     assert!(!shutdown.is_finished());
     shutdown.abort();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_ends_all_and_a_shutdown_may_follow() {
+    let server = Server::with(Config {
+        drain_time: Duration::from_millis(20),
+        ..server::brisk()
+    })
+    .await;
+    let mut clients = [server.client().await, server.client().await];
+    within("the drain", server.io.drain()).await;
+    for client in &mut clients {
+        assert_eq!(client.websocket.hear().await, Heard::Close(None));
+    }
+    assert!(TcpStream::connect(server.address).await.is_err());
+    drop(clients);
+    within("the shutdown", server.io.shutdown()).await;
+    assert_eq!(server.io.metrics().sessions, 0);
+}

@@ -29,7 +29,7 @@ for (const [way, options] of Object.entries(WAYS)) {
 
     test("the chat does on fanfare what it did on socketioxide", { skip: noForeign() }, async (t) => {
       const [before, after] = [await onSocketioxide(t), await onFanfare(t)];
-      assert.deepEqual(await play(t, after.url, options), await play(t, before.url, options));
+      assert.deepEqual(await playOn("fanfare", t, after, options), await playOn("socketioxide", t, before, options));
     });
   });
 }
@@ -38,6 +38,15 @@ test("the chat is no longer on fanfare than before", async () => {
   const [after, ...before] = await Promise.all([FANFARE, NODE, SOCKETIOXIDE].map(lengthOf));
   for (const length of before) assert(after <= length, `${after} lines, from ${length}`);
 });
+
+/** The same as `play`, and says on which server it failed. */
+async function playOn(name, t, server, options) {
+  try {
+    return await play(t, server.url, options);
+  } catch (error) {
+    throw new Error(`on ${name}: ${error.message}`, { cause: error });
+  }
+}
 
 /** Lines that are neither blank nor a comment. */
 async function lengthOf(file) {

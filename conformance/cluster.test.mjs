@@ -3,6 +3,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { Emitter } from "@socket.io/redis-emitter";
 import { FanfarePeer, NodePeer } from "./cluster/peers.mjs";
 import { Client, WAYS } from "./lib/client.mjs";
@@ -11,6 +13,9 @@ import { noRedis, Redis, subscribers } from "./lib/redis.mjs";
 /** What is ended with this file. */
 const ends = [];
 let redis;
+
+/** Between two looks. */
+const GLANCE_MS = 50;
 
 /** What all groups of tests need. */
 const NEEDS = { skip: noRedis() };
@@ -28,10 +33,10 @@ class Cluster {
   key = `test-${(clusters += 1)}`;
   clients = [];
 
-  static async started(t, nsp = "/") {
+  static async started(t, nsp = "/", ways = {}) {
     const cluster = new Cluster();
     const { key } = cluster;
-    cluster.peers = await Promise.all([NodePeer.started(t, redis, key), FanfarePeer.started(t, redis, key)]);
+    cluster.peers = await Promise.all([NodePeer.started(t, redis, key, ways), FanfarePeer.started(t, redis, key)]);
     [cluster.node, cluster.fanfare] = cluster.peers;
     // fanfare's clients wait until it is in the cluster; Node's do not.
     const connection = await cluster.connection(t);
@@ -261,6 +266,33 @@ describe("Node's server", NEEDS, () => {
     assert.equal(await adapter.serverCount(), 2);
     await cluster.fanfare.join({ to: [cluster.clients[2].id] }, "there");
     assert((await adapter.allRooms()).has("there"));
+  });
+});
+
+/** What fanfare counts once that is as `expected`, or when a deadline has passed. */
+async function counted(fanfare, expected) {
+  const deadline = Date.now() + 30_000;
+  for (;;) {
+    const count = await fanfare.count();
+    if (isDeepStrictEqual(count, expected) || deadline < Date.now()) return count;
+    await setTimeout(GLANCE_MS);
+  }
+}
+
+describe("fanfare counts", NEEDS, () => {
+  test("its own, and says that a server of Node is not among them", async (t) => {
+    const { fanfare } = await Cluster.started(t);
+    const expected = { sockets: 2, isComplete: false, uncounted: 1, atLeast: 2 };
+    assert.deepEqual(await counted(fanfare, expected), expected);
+  });
+
+  test("those of a server of Node that tells of them, and forgets them with it", async (t) => {
+    const { fanfare, node } = await Cluster.started(t, "/", { hasAdmin: true });
+    const expected = { sockets: 4, isComplete: false, uncounted: 0, atLeast: 2 };
+    assert.deepEqual(await counted(fanfare, expected), expected);
+    await node.io.close();
+    const left = { sockets: 2, isComplete: true, uncounted: 0, atLeast: 2 };
+    assert.deepEqual(await counted(fanfare, left), left);
   });
 });
 

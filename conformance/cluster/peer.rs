@@ -93,13 +93,24 @@ fn obey(io: &Io) {
                 .await
             {
                 Ok(answers) => json!({ "answers": answers, "missing": 0 }),
-                Err(ClusterError::Missing { answers, missing }) => {
+                Err(ClusterError::Missing {
+                    answers, missing, ..
+                }) => {
                     json!({ "answers": answers, "missing": missing })
                 }
                 Err(wrong) => json!({ "wrong": wrong.to_string() }),
             }
         },
     );
+    on(io, "count", |io, _, (): ()| async move {
+        let count = io.count();
+        json!({
+            "sockets": count.sockets,
+            "isComplete": count.complete,
+            "uncounted": count.uncounted_nodes,
+            "atLeast": count.at_least,
+        })
+    });
     on(io, "fetch", |io, select, (): ()| async move {
         match select.of(&io).fetch_sockets(PATIENCE).await {
             Ok(found) => found.iter().map(described).collect(),

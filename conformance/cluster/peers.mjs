@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { instrument } from "@socket.io/admin-ui";
 import { createAdapter } from "@socket.io/redis-adapter";
 import { Server } from "socket.io";
 import { Client, WAYS } from "../lib/client.mjs";
@@ -20,11 +21,13 @@ export class NodePeer {
   url;
   io;
 
-  static async started(t, redis, key) {
+  /** With Socket.IO's admin UI, if it `hasAdmin`: then it tells every 2 s how many are in its namespaces. */
+  static async started(t, redis, key, { hasAdmin = false } = {}) {
     const peer = new NodePeer();
     const [pub, sub] = [await redis.connection(), await redis.connection()];
     const http = createServer();
     peer.io = new Server(http, { adapter: createAdapter(pub, sub, { key }) });
+    if (hasAdmin) instrument(peer.io, { auth: false, mode: "production", serverId: key });
     for (const nsp of [peer.io.of("/"), peer.io.of("/chat")]) {
       nsp.use((socket, next) => {
         socket.data.maker = "Node";
@@ -159,6 +162,11 @@ export class FanfarePeer {
     const found = await this.#does("fetch", select, null);
     assert(Array.isArray(found), JSON.stringify(found));
     return found;
+  }
+
+  /** How many are in `/` of the whole cluster, as far as it knows. */
+  count() {
+    return this.#does("count", {}, null);
   }
 
   askOne(id, question) {

@@ -7,13 +7,13 @@ use std::{
     time::Duration,
 };
 
-use fanfare::{Adapter, BoxFuture, Counted, Message, Node, Reply, WhenUnreachable};
+use fanfare::{Adapter, BoxFuture, Counted, Message, Node, Reply, Targets, WhenUnreachable};
 use redis::{Client, from_redis_value};
 use tokio::{task::JoinHandle, time::timeout};
 use tracing::{debug, warn};
 
 use crate::{
-    count::{Census, Names, Settings},
+    count::{ADMIN, Census, Names, Settings},
     lane::{Lane, Parcel},
     link::{Ear, Group, GroupId, Link, Name, State},
     metrics::Metrics,
@@ -177,8 +177,15 @@ impl Adapter for RedisAdapter {
             keys: wire.channels.count_keys(),
             channel: wire.channels.count(),
             requests: wire.channels.all_requests(),
+            admin: wire.channels.broadcast(ADMIN, &Targets::default()),
         };
-        let (census, counting) = Census::new(node.clone(), link.clone(), names, self.counting);
+        let (census, counting) = Census::new(
+            node.clone(),
+            link.clone(),
+            wire.clone(),
+            names,
+            self.counting,
+        );
         let running = Running {
             node,
             wire,

@@ -21,9 +21,13 @@ use super::{
     known::{Elsewhere, Trust},
     report::{Key, News, Reply, Report, key_of, parts_of},
     reporter::{Held, Local, Reporter, Time},
+    stats::Stats,
     timing,
 };
-use crate::link::{Link, State};
+use crate::{
+    link::{Link, State},
+    wire::Wire,
+};
 
 /// What the count calls itself at the broker.
 #[derive(Clone, Debug)]
@@ -34,6 +38,8 @@ pub(crate) struct Names {
     pub(crate) channel: String,
     /// What the channels begin with on which servers take requests.
     pub(crate) requests: String,
+    /// Where Node's servers tell of themselves.
+    pub(crate) admin: String,
 }
 
 /// How the count is kept.
@@ -64,6 +70,7 @@ impl Census {
     pub(crate) fn new(
         node: Node,
         link: Link,
+        wire: Wire,
         names: Names,
         settings: Settings,
     ) -> (Self, impl Future<Output = ()> + Send) {
@@ -73,12 +80,14 @@ impl Census {
             began: Instant::now(),
             changed: node.count_changed().unwrap_or_default(),
             reporter: Reporter::new(node.id(), settings.lease),
+            stats: Stats::default(),
             shown: BTreeMap::new(),
             locals: Locals::default(),
             is_waiting: false,
             is_out_of_reach: false,
             node,
             link,
+            wire,
             names,
             settings,
         };
@@ -101,11 +110,13 @@ struct Keeper {
     began: Instant,
     node: Node,
     link: Link,
+    wire: Wire,
     names: Names,
     settings: Settings,
     changed: Arc<Notify>,
     reporter: Reporter,
     locals: Locals,
+    stats: Stats,
     /// What the server was last told.
     shown: BTreeMap<Key, Elsewhere>,
     /// Something is shown as it was before the broker lost its memory.
@@ -131,6 +142,7 @@ impl Keeper {
         mut ending: oneshot::Receiver<()>,
     ) {
         let mut tap = self.link.listen(&self.names.channel);
+        let mut admin = self.link.listen(&self.names.admin);
         let mut state = self.link.state();
         let mut exchange: Option<Exchange> = None;
         loop {
@@ -149,6 +161,7 @@ impl Keeper {
                 }
                 Some(new) = counted.recv() => self.add(new),
                 Some(news) = tap.next() => self.hear_news(&news),
+                Some(said) = admin.next() => self.stats.hear(self.began.elapsed(), &said, &self.wire),
                 () = self.changed.notified() => {
                     self.reporter.changed(self.now());
                     // Nothing is known that was not before; in a storm this happens for each who comes.
@@ -280,7 +293,10 @@ impl Keeper {
         }
         self.is_waiting = false;
         for (key, counted) in &self.locals.counted {
-            let there = self.reporter.elsewhere(now, key);
+            let mut there = self.reporter.elsewhere(now, key);
+            if let (nsp, None) = parts_of(key) {
+                self.stats.add_to(&mut there, now, nsp);
+            }
             let shown = self.shown.get(key);
             let there = match shown {
                 // A broker that has lost its memory is told anew; until then what was known is nearer to the truth.

@@ -6,7 +6,7 @@
 //! ```text
 //! what this node has -> reporter -> Report -> count.lua (the sum, leases, users) -> Reply -> known -> what all others have
 //!                                                  └── News, to all nodes ────────────────────┘
-//! driver: the clock and the connections of all that
+//! driver: the clock and the connections of all that; stats: those who do not report, as they say elsewhere
 //! ```
 
 mod driver;
@@ -19,6 +19,8 @@ mod report;
 mod reporter;
 #[cfg(test)]
 mod simulation;
+mod stats;
 mod timing;
 
 pub(crate) use driver::{Census, Names, Settings};
+pub(crate) use stats::ADMIN;

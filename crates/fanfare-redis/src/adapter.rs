@@ -8,7 +8,8 @@ use std::{
 };
 
 use fanfare::{Adapter, BoxFuture, Counted, Message, Node, Reply, Targets, WhenUnreachable};
-use redis::{Client, from_redis_value};
+use redis::{Client, TlsCertificates, from_redis_value};
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use tokio::{task::JoinHandle, time::timeout};
 use tracing::{debug, warn};
 
@@ -56,8 +57,8 @@ struct Joined {
 }
 
 impl RedisAdapter {
-    /// An adapter for the Redis at `url`: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS.
-    /// It connects once a server has it.
+    /// An adapter for the Redis at `url`: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS
+    /// with whom the system trusts, or the file that the environment names as `SSL_CERT_FILE`. It connects once a server has it.
     ///
     /// # Errors
     ///
@@ -75,6 +76,32 @@ impl RedisAdapter {
             counting: Settings::default(),
             running: OnceLock::new(),
         })
+    }
+
+    /// Trusts the certificates in `roots`, a PEM text, and nobody else, to be a Redis over TLS.
+    ///
+    /// # Errors
+    ///
+    /// [`BadRoots`] if the URL is not one of `rediss://`, or `roots` holds no certificate.
+    pub fn trusting(self, roots: impl Into<Vec<u8>>) -> Result<Self, BadRoots> {
+        let roots = roots.into();
+        let first = CertificateDer::pem_slice_iter(&roots).next();
+        if !matches!(first, Some(Ok(_))) {
+            return Err(BadRoots {
+                why: "the text holds no certificate in PEM".to_owned(),
+            });
+        }
+        let certificates = TlsCertificates {
+            client_tls: None,
+            root_cert: Some(roots),
+        };
+        let info = self.client.get_connection_info().clone();
+        match Client::build_with_tls(info, certificates) {
+            Ok(client) => Ok(Self { client, ..self }),
+            Err(error) => Err(BadRoots {
+                why: error.to_string(),
+            }),
+        }
     }
 
     /// What all channels of the cluster begin with, its `key` in Node: nodes with another are in another cluster.
@@ -415,6 +442,13 @@ impl fmt::Debug for RedisAdapter {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("no URL of a Redis, which would be redis://host:6379: {why}")]
 pub struct BadUrl {
+    why: String,
+}
+
+/// Nobody can be trusted to be Redis over TLS.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("nobody to trust as a Redis over TLS: {why}")]
+pub struct BadRoots {
     why: String,
 }
 

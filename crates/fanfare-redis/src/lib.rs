@@ -35,5 +35,5 @@ mod metrics;
 mod publisher;
 mod wire;
 
-pub use adapter::{BadUrl, RedisAdapter};
+pub use adapter::{BadRoots, BadUrl, RedisAdapter};
 pub use metrics::Metrics;

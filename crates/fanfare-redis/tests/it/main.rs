@@ -10,3 +10,4 @@ mod node;
 mod outages;
 mod questions;
 mod room_counts;
+mod tls;

@@ -35,10 +35,7 @@ impl FromStr for Url {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.starts_with("rediss:") {
-            return Err(format!("this program speaks no TLS to Redis; {NEEDED}"));
-        }
-        if !text.starts_with("redis:") {
+        if !text.starts_with("redis:") && !text.starts_with("rediss:") {
             return Err(NEEDED.to_owned());
         }
         match Client::open(text) {
@@ -48,19 +45,22 @@ impl FromStr for Url {
     }
 }
 
-/// The server without secrets: `redis://HOST:PORT/NUMBER`.
+/// The server without secrets: `redis://HOST:PORT/NUMBER`, or `rediss://` if it is over TLS.
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let info = self.info();
         let number = info.redis_settings().db();
         match info.addr() {
             ConnectionAddr::Tcp(host, port) => write!(f, "redis://{host}:{port}/{number}"),
+            ConnectionAddr::TcpTls { host, port, .. } => {
+                write!(f, "rediss://{host}:{port}/{number}")
+            }
             other => write!(f, "redis://{other}/{number}"),
         }
     }
 }
 
-const NEEDED: &str = "a Redis server is named as redis://HOST:PORT, such as redis://127.0.0.1:6379";
+const NEEDED: &str = "a Redis server is named as redis://HOST:PORT, or rediss://HOST:PORT for TLS, such as redis://127.0.0.1:6379";
 
 #[cfg(test)]
 mod tests {
@@ -71,11 +71,12 @@ mod tests {
         let url: Url = "redis://anna:secret@redis.example.org/3".parse().unwrap();
         assert_eq!(url.to_string(), "redis://redis.example.org:6379/3");
         assert!(!format!("{url:?}").contains("secret"));
+        let url: Url = "rediss://:secret@redis.example.org".parse().unwrap();
+        assert_eq!(url.to_string(), "rediss://redis.example.org:6379/0");
         for (wrong, why) in [
             ("127.0.0.1:6379", "redis://HOST:PORT"),
             ("http://127.0.0.1", "redis://HOST:PORT"),
             ("redis://127.0.0.1:99999", "redis://HOST:PORT"),
-            ("rediss://127.0.0.1", "no TLS"),
         ] {
             let said = wrong.parse::<Url>().unwrap_err();
             assert!(said.contains(why), "{said}");

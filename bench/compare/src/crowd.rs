@@ -107,7 +107,7 @@ impl Node {
         let mut child = Command::new(built.join("say"))
             .env("PORT", address.port().to_string())
             .env("REDIS_URL", redis.url())
-            .env("COUNT", "1")
+            .env("COUNT", SECONDS_BETWEEN)
             // There are more nodes than cores.
             .env("TOKIO_WORKER_THREADS", "1")
             .stdin(Stdio::null())
@@ -239,6 +239,8 @@ fn lock(said: &Mutex<Said>) -> std::sync::MutexGuard<'_, Said> {
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
+/// Between two numbers that clients are told.
+const SECONDS_BETWEEN: &str = "10";
 /// How long those who know the number stay, so that the others see it, too.
 const HOLD_SECONDS: &str = "60";
 /// How long it may take at most.

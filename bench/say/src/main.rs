@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use fanfare::{Config, Recovery};
+use fanfare::{Config, Io, Recovery};
 use fanfare_redis::RedisAdapter;
 use mimalloc::MiMalloc;
 
@@ -37,9 +37,9 @@ async fn main() -> anyhow::Result<()> {
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let io = fanfare_bench_say::server(config);
-    if env::var_os("COUNT").is_some() {
-        io.announce_count("user count", |count| count.sockets);
+    if let Ok(seconds) = env::var("COUNT") {
         io.on_count(|_, count| tell(count.sockets));
+        tokio::spawn(announce(io.clone(), seconds.parse()?));
     }
     match env::var_os("TLS_CERTIFICATE") {
         Some(file) => {
@@ -50,6 +50,20 @@ async fn main() -> anyhow::Result<()> {
         None => io.listen(address).await?,
     }
     Ok(())
+}
+
+/// Tells everybody how many they are, each so many seconds if it has changed: less often than `announce_count`, since telling a
+/// million four times a second is more than a machine can do.
+async fn announce(io: Io, seconds: u64) {
+    let mut told = 0;
+    loop {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let count = io.count().sockets;
+        if count != told {
+            io.emit_latest("user count", count);
+            told = count;
+        }
+    }
 }
 
 /// A number of people, for the program that started this one.

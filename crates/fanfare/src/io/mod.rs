@@ -142,7 +142,7 @@ impl Io {
         self.namespace.nsp.as_str()
     }
 
-    /// What this server is called in a cluster, by itself and by [`ClusterError::Missing`](crate::ClusterError::Missing) elsewhere: 20
+    /// What this server is called in a cluster, by itself and by [`ClusterError::Missing`] elsewhere: 20
     /// random characters, of each server its own.
     pub fn node(&self) -> &str {
         self.server.cluster.node()

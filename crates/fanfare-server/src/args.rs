@@ -54,7 +54,7 @@ pub(crate) struct Serve {
         default_value = "sqlite://./fanfare.db"
     )]
     pub(crate) database: Database,
-    /// The Redis over which several nodes are one room: what they tell each other, the count, sessions and wrong passwords; `redis://HOST:PORT`. It needs a database that they share, too
+    /// The Redis over which several nodes are one room: what they tell each other, the count, sessions and wrong passwords; `redis://HOST:PORT`, or `rediss://HOST:PORT` for TLS. It needs a database that they share, too
     #[arg(
         long,
         value_name = "URL",

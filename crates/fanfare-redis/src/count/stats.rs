@@ -58,9 +58,11 @@ impl Stats {
 
     fn take(&mut self, now: Time, stats: ServerStats) {
         self.servers.retain(|_, server| server.is_fresh(now));
-        let is_known = self.servers.contains_key(&stats.server_id);
-        let is_too_much = MAX_SERVERS <= self.servers.len() && !is_known;
-        if is_too_much || MAX_NAMESPACES < stats.namespaces.len() {
+        // What it said before gives way to this.
+        self.servers.remove(&stats.server_id);
+        let kept = self.servers.values().map(|server| server.sockets.len());
+        let n_namespaces = kept.sum::<usize>() + stats.namespaces.len();
+        if MAX_SERVERS <= self.servers.len() || MAX_NAMESPACES < n_namespaces {
             return;
         }
         let sockets = stats.namespaces.into_iter();
@@ -103,6 +105,7 @@ pub(crate) const ADMIN: &str = "/admin";
 /// Two that are missed, and a second.
 const FRESH: Duration = Duration::from_secs(5);
 const MAX_SERVERS: usize = 1_000;
+/// Of all servers together.
 const MAX_NAMESPACES: usize = 10_000;
 
 #[cfg(test)]
@@ -198,5 +201,18 @@ mod tests {
             all.take(Duration::ZERO, stats(&n.to_string(), 1));
         }
         assert_eq!(all.servers.len(), MAX_SERVERS);
+        let mut all = Stats::default();
+        for n in 0..3 {
+            let name = |n: usize| NamespaceStats {
+                name: n.to_string(),
+                sockets_count: 1,
+            };
+            let said = ServerStats {
+                server_id: n.to_string(),
+                namespaces: (0..MAX_NAMESPACES / 2).map(name).collect(),
+            };
+            all.take(Duration::ZERO, said);
+        }
+        assert_eq!(all.servers.len(), 2);
     }
 }

@@ -47,6 +47,11 @@ impl Select {
         }
     }
 
+    /// Whether all are meant, but perhaps for the one who speaks.
+    pub(crate) fn is_everyone(&self) -> bool {
+        self.rooms.is_empty() && self.except.is_empty()
+    }
+
     /// The room, if being in it is all that is asked.
     pub(crate) fn only_room(&self) -> Option<&str> {
         match &self.rooms[..] {

@@ -6,22 +6,25 @@ use std::{
 };
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 use tokio::{task::yield_now, time::sleep_until};
 
 use crate::{
     clock,
     emitted::{Outcome, Refusal, Turn},
+    outbox::Delivery,
     ranges::{Lane, Lanes},
     reason::DisconnectReason,
     session::Session,
-    shard::{Shard, Work},
+    shard::Shard,
+    slots::Work,
 };
 
 /// A turn that is being written out. The flusher and an emit that found the buffers full advance
 /// it by turns.
 #[derive(Default)]
 pub(crate) struct Pass {
-    lanes: Lanes<Bytes>,
+    pub(crate) lanes: Lanes<Bytes>,
     pub(crate) work: Vec<Work>,
     next: usize,
     pub(crate) report: Arc<Turn>,
@@ -116,35 +119,47 @@ impl Pass {
     fn step(&mut self, shard: &Shard, pause_at: Option<Instant>) {
         let Some(began) = self.began else { return };
         let mut now = clock::now();
-        for work in &self.work[self.next..] {
-            let delivery = work.session.deliver(&work.ranges, &self.lanes, now);
-            if let Some(fate) = delivery.fate {
-                let written_bytes = delivery.written_bytes;
-                self.refusals.push(Refusal {
-                    ranges: work.ranges.clone(),
-                    written_bytes,
-                    fate,
-                    volatile: delivery.volatile,
-                });
+        while self.next < self.work.len() {
+            let end = self.work.len().min(self.next + WRITES_PER_LOOK);
+            let receivers: SmallVec<[_; WRITES_PER_LOOK]> = {
+                let mut turn = shard.lock();
+                let work = &self.work[self.next..end];
+                work.iter().map(|work| turn.receiver(work)).collect()
+            };
+            for receiver in receivers {
+                self.deliver(self.next, receiver, now);
+                self.next += 1;
             }
-            if let Some(reason) = delivery.doom {
-                self.doomed.push((work.session.clone(), reason));
-            }
-            if work.is_last {
-                work.session.finish();
-            }
-            self.next += 1;
-            if let Some(pause_at) = pause_at
-                && self.next.is_multiple_of(WRITES_PER_LOOK)
-            {
-                now = clock::now();
-                if pause_at <= now {
-                    break;
-                }
+            now = clock::now();
+            if pause_at.is_some_and(|pause_at| pause_at <= now) {
+                break;
             }
         }
         if self.next == self.work.len() {
             self.finish(shard, began);
+        }
+    }
+
+    fn deliver(&mut self, index: usize, receiver: Option<Arc<Session>>, now: Instant) {
+        let work = &self.work[index];
+        let delivery = match &receiver {
+            Some(session) => session.deliver(&work.ranges, &self.lanes, now),
+            None => Delivery::dropped(work.ranges.len_bytes()),
+        };
+        if let Some(fate) = delivery.fate {
+            self.refusals.push(Refusal {
+                ranges: work.ranges.clone(),
+                written_bytes: delivery.written_bytes,
+                fate,
+                volatile: delivery.volatile,
+            });
+        }
+        let Some(session) = receiver else { return };
+        if work.is_last() {
+            session.finish();
+        }
+        if let Some(reason) = delivery.doom {
+            self.doomed.push((session, reason));
         }
     }
 

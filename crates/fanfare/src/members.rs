@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use roaring::RoaringBitmap;
 use smallvec::SmallVec;
 
-use crate::{broadcast::Select, rooms::Watching, shard::SlotId, socket_id::SocketId};
+use crate::{broadcast::Select, rooms::Watching, slots::SlotId, socket_id::SocketId};
 
 /// Who of a shard is in a namespace, and in which of its rooms, as sets of slots.
 #[derive(Default)]
@@ -51,6 +51,23 @@ impl Members {
             watching.leave(room, || id, user.as_deref());
         }
         rooms.into_vec()
+    }
+
+    pub(crate) fn has_slot(&self, slot: u32) -> bool {
+        self.all.contains(slot)
+    }
+
+    pub(crate) fn slot_of(&self, id: SocketId) -> Option<u32> {
+        self.by_id.get(&id).copied()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// All members, by their slots.
+    pub(crate) fn slots(&self) -> &RoaringBitmap {
+        &self.all
     }
 
     pub(crate) fn has(&self, id: SocketId) -> bool {

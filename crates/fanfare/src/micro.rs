@@ -22,7 +22,7 @@ use crate::{
     ranges::{Keep, Lane, Lanes, Range, Ranges},
     recovery::Trailer,
     rooms::Watching,
-    shard::SlotId,
+    slots::SlotId,
     socket_id::SocketId,
 };
 

@@ -112,7 +112,7 @@ mod tests {
             let stream = Stream::default();
             session.outbox().take_over(stream.clone());
             let id = SocketId::new([number; 15]);
-            shard.lock().members_mut(NAMESPACE).join(session.slot, id);
+            shard.lock().join(NAMESPACE, session.slot, id);
             Self { session, stream }
         }
 

@@ -280,8 +280,7 @@ impl Namespace {
         let session = socket.session();
         let wake = {
             let mut turn = session.shard.lock();
-            let members = turn.members_mut(self.number);
-            members.join(session.slot, socket.id());
+            let members = turn.join(self.number, session.slot, socket.id());
             if self.room_counts.get().is_some()
                 && let Some(user) = socket.user()
             {
@@ -306,11 +305,11 @@ impl Namespace {
         let session = socket.session();
         let rooms = {
             let mut order = self.order();
-            let rooms = session.shard.lock().members_mut(self.number).leave(
-                session.slot,
-                socket.id(),
-                self.watching(),
-            );
+            let rooms =
+                session
+                    .shard
+                    .lock()
+                    .leave(self.number, session.slot, socket.id(), self.watching());
             let is_last = self.book.leave(socket.user());
             self.tell_own_user(socket, is_last, UserEvent::Left);
             order.version += 1;

@@ -72,6 +72,18 @@ pub(crate) struct PollAnswer {
     pub(crate) frames: Vec<Bytes>,
 }
 
+impl Delivery {
+    /// Nobody is there to take it.
+    pub(crate) fn dropped(bytes: usize) -> Self {
+        Self {
+            fate: Some(Fate::Dropped),
+            volatile: Fate::Dropped,
+            dropped_bytes: bytes,
+            ..Self::default()
+        }
+    }
+}
+
 impl Outbox {
     pub(crate) fn new(sink: Sink) -> Self {
         Self {
@@ -109,24 +121,14 @@ impl Outbox {
     ) -> Delivery {
         let total = ranges.len_bytes();
         let written = match &self.sink {
-            Sink::Gone => {
-                return Delivery {
-                    fate: Some(Fate::Dropped),
-                    volatile: Fate::Dropped,
-                    dropped_bytes: total,
-                    ..Delivery::default()
-                };
-            }
+            Sink::Gone => return Delivery::dropped(total),
             Sink::Tcp(stream) if self.backlog.is_none() => {
                 match write_ranges(stream, ranges, lanes) {
                     Ok(written) => written,
                     Err(_) => {
                         return Delivery {
-                            fate: Some(Fate::Dropped),
-                            volatile: Fate::Dropped,
-                            dropped_bytes: total,
                             doom: Some(DisconnectReason::TransportClose),
-                            ..Delivery::default()
+                            ..Delivery::dropped(total)
                         };
                     }
                 }

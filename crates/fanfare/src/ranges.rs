@@ -96,6 +96,11 @@ impl Range {
         self.lane == other.lane && self.start <= other.start && other.end <= self.end
     }
 
+    /// Whether the two may be one.
+    pub(crate) fn is_continued_by(&self, next: &Self) -> bool {
+        self.end == next.start && self.lane == next.lane && self.keep.merges_with(next.keep)
+    }
+
     pub(crate) fn len(&self) -> usize {
         (self.end - self.start) as usize
     }
@@ -121,13 +126,7 @@ impl Ranges {
     /// Adds `range` behind all others; a range that it continues just grows.
     pub(crate) fn push(&mut self, range: Range) {
         match self.0.last_mut() {
-            Some(last)
-                if last.end == range.start
-                    && last.lane == range.lane
-                    && last.keep.merges_with(range.keep) =>
-            {
-                last.end = range.end;
-            }
+            Some(last) if last.is_continued_by(&range) => last.end = range.end,
             Some(_) | None => self.0.push(range),
         }
     }

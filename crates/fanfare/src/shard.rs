@@ -15,13 +15,16 @@ use tokio::sync::Notify;
 
 use crate::{
     broadcast::Select,
-    emitted::{Fate, Part, Refusal, Turn},
+    emitted::{Part, Turn},
+    everyone::Everyone,
     flusher::{self, Pass},
     frame::Encoded,
     members::Members,
     metrics::Holds,
-    ranges::{Keep, Lane, Lanes, Range, Ranges},
+    ranges::{Keep, Lane, Lanes, Range},
+    rooms::Watching,
     session::Session,
+    slots::{SlotId, Slots, Work},
     socket_id::SocketId,
     sync::{Mutex, MutexGuard},
 };
@@ -39,47 +42,14 @@ pub(crate) struct Shard {
 
 /// Everything behind the shard's lock.
 pub(crate) struct ShardTurn {
-    slots: Vec<Slot>,
-    free: Vec<u32>,
+    slots: Slots,
     lanes: Lanes<BytesMut>,
-    dirty: Vec<u32>,
+    everyone: Everyone,
     report: Arc<Turn>,
-    superseded: Vec<(Lane, u32, usize)>,
-    /// Slots of sessions that take compressed messages.
-    n_deflating: usize,
-    /// What the turn held for sessions that ended within it.
-    refusals: Vec<Refusal>,
     /// Indexed by the namespace's number.
     members: Vec<Members>,
     deadlines: BinaryHeap<Reverse<Deadline>>,
     is_closed: bool,
-}
-
-/// Names a session within its shard, for as long as it has the slot.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct SlotId {
-    pub(crate) index: u32,
-    generation: u32,
-}
-
-#[cfg(test)]
-impl SlotId {
-    /// The first who has the slot.
-    pub(crate) fn first(index: u32) -> Self {
-        Self {
-            index,
-            generation: 0,
-        }
-    }
-}
-
-#[derive(Default)]
-struct Slot {
-    session: Option<Arc<Session>>,
-    generation: u32,
-    ranges: Ranges,
-    is_leaving: bool,
-    is_deflating: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -88,27 +58,15 @@ struct Deadline {
     slot: SlotId,
 }
 
-/// What one session gets in a pass.
-pub(crate) struct Work {
-    pub(crate) session: Arc<Session>,
-    pub(crate) ranges: Ranges,
-    /// The session's slot is free again: nothing follows.
-    pub(crate) is_last: bool,
-}
-
 impl Shard {
     pub(crate) fn new(holds: Holds) -> Self {
         Self {
             holds,
             turn: Mutex::new(ShardTurn {
-                slots: Vec::new(),
-                free: Vec::new(),
+                slots: Slots::default(),
                 lanes: Lanes::default(),
-                n_deflating: 0,
-                dirty: Vec::new(),
+                everyone: Everyone::default(),
                 report: Arc::default(),
-                superseded: Vec::new(),
-                refusals: Vec::new(),
                 members: Vec::new(),
                 deadlines: BinaryHeap::new(),
                 is_closed: false,
@@ -162,48 +120,35 @@ impl ShardTurn {
 
     /// Gives a new session its slot.
     pub(crate) fn open_slot(&mut self, build: impl FnOnce(SlotId) -> Arc<Session>) -> Arc<Session> {
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot::default());
-            u32::try_from(self.slots.len() - 1).expect("sessions are bounded by open files")
-        });
-        let slot = &mut self.slots[index as usize];
-        let session = build(SlotId {
-            index,
-            generation: slot.generation,
-        });
-        slot.session = Some(session.clone());
-        session
+        self.slots.open(build)
     }
 
-    /// Nothing more is sent through the slot, not even what the turn holds for it.
+    /// Nothing more is sent through the slot, not even what the turn holds for it. Its session has left all namespaces.
     pub(crate) fn free_slot(&mut self, id: SlotId) {
-        if self.slot(id).is_some() {
-            self.take_slot(id.index);
+        if self.slots.of(id).is_some() {
+            self.slots.free(id.index);
         }
     }
 
     /// Whether the slot's last frame is on its way.
     pub(crate) fn is_leaving(&mut self, id: SlotId) -> bool {
-        self.slot(id).is_some_and(|slot| slot.is_leaving)
+        self.slots.of(id).is_some_and(|slot| slot.is_leaving)
     }
 
     /// The session takes compressed messages from here on.
     pub(crate) fn deflate(&mut self, id: SlotId) {
-        if let Some(slot) = self.slot(id).filter(|slot| !slot.is_deflating) {
-            slot.is_deflating = true;
-            self.n_deflating += 1;
-        }
+        self.slots.deflate(id);
     }
 
     /// Whether anybody here takes compressed messages.
     pub(crate) fn has_deflating(&self) -> bool {
-        0 < self.n_deflating
+        self.slots.has_deflating()
     }
 
     /// Sends `frame` behind all else, and frees the slot after that.
     pub(crate) fn free_slot_after(&mut self, id: SlotId, frame: &[u8]) -> Wake {
         let wake = self.push_private(id, frame, Keep::Event);
-        if let Some(slot) = self.slot(id) {
+        if let Some(slot) = self.slots.of(id) {
             slot.is_leaving = true;
         }
         wake
@@ -211,19 +156,20 @@ impl ShardTurn {
 
     /// Sends `frame` to one session.
     pub(crate) fn push_private(&mut self, id: SlotId, frame: &[u8], keep: Keep) -> Wake {
-        if self.slot(id).is_none_or(|slot| slot.is_leaving) {
+        if self.slots.of(id).is_none_or(|slot| slot.is_leaving) {
             return Wake::Nobody;
         }
+        let was_clean = self.is_clean();
+        self.catch_up(id.index);
         let range = append(&mut self.lanes, Lane::Private, frame, keep);
-        let was_clean = self.dirty.is_empty();
-        widen(&mut self.slots, &mut self.dirty, id.index, range);
+        self.slots.widen(id.index, range);
         Wake::after(was_clean, range.end)
     }
 
     /// Sends an event to one session, compressed if it is and the session takes it.
     pub(crate) fn push_event(&mut self, id: SlotId, frames: Encoded<'_>, keep: Keep) -> Wake {
         let deflated = frames.deflated;
-        let deflated = deflated.filter(|_| self.slot(id).is_some_and(|slot| slot.is_deflating));
+        let deflated = deflated.filter(|_| self.slots.is_deflating(id.index));
         self.push_private(id, deflated.unwrap_or(frames.plain), keep)
     }
 
@@ -255,84 +201,128 @@ impl ShardTurn {
         select: &Select,
         keep: Keep,
     ) -> Option<(Part, Wake)> {
-        let members = self.members.get(namespace)?;
-        let starts = (self.lanes.open.len(), self.lanes.deflated.len());
-        let open = append(&mut self.lanes, Lane::Open, frames.plain, keep);
-        let deflated = frames
-            .deflated
-            .filter(|_| 0 < self.n_deflating)
-            .map(|frames| append(&mut self.lanes, Lane::Deflated, frames, keep));
-        let was_clean = self.dirty.is_empty();
-        let (mut receivers, mut n_deflated) = (0, 0);
-        let mut send = |slot: u32| {
-            let range = match deflated {
-                Some(deflated) if self.slots[slot as usize].is_deflating => {
-                    n_deflated += 1;
-                    deflated
-                }
-                Some(_) | None => open,
-            };
-            receivers += 1;
-            if let Some(older) = widen(&mut self.slots, &mut self.dirty, slot, range)
-                && older.lane != Lane::Private
-            {
-                let known = self.superseded.iter_mut();
-                let mut known =
-                    known.filter(|(lane, start, _)| (*lane, *start) == (older.lane, older.start));
-                match known.next() {
-                    Some((.., times)) => *times += 1,
-                    None => self.superseded.push((older.lane, older.start, 1)),
-                }
+        let was_clean = self.is_clean();
+        let deflated = frames.deflated.filter(|_| self.has_deflating());
+        let part = match deflated {
+            None if select.is_everyone() => {
+                self.push_to_everyone(frames.plain, namespace, select.but, keep)
             }
-        };
-        members.for_each(select, &mut send);
-        // Nobody's ranges reach into what is cut off here.
-        let open = Some(open).filter(|_| n_deflated < receivers);
-        let deflated = deflated.filter(|_| 0 < n_deflated);
-        if open.is_none() {
-            self.lanes.open.truncate(starts.0);
-        }
-        if deflated.is_none() {
-            self.lanes.deflated.truncate(starts.1);
-        }
+            deflated => {
+                let frames = Encoded { deflated, ..frames };
+                self.push_to_selected(frames, namespace, select, keep)
+            }
+        }?;
+        let filled = self.lanes.open.len().max(self.lanes.deflated.len());
+        Some((part, Wake::after(was_clean, offset(filled))))
+    }
+
+    /// Without looking at the members.
+    fn push_to_everyone(
+        &mut self,
+        frames: &[u8],
+        namespace: usize,
+        but: Option<SocketId>,
+        keep: Keep,
+    ) -> Option<Part> {
+        let members = self.members.get(namespace)?;
+        let but = but.and_then(|id| members.slot_of(id));
+        let receivers = members.len() - usize::from(but.is_some());
         if receivers == 0 {
             return None;
         }
-        let filled = self.lanes.open.len().max(self.lanes.deflated.len());
-        let part = Part {
+        if let Some(slot) = but {
+            self.catch_up(slot);
+        }
+        let open = append(&mut self.lanes, Lane::Open, frames, keep);
+        self.everyone.push(namespace, open);
+        if let Some(slot) = but {
+            self.slots.at(slot).caught_up = self.everyone.up_to(self.lanes.open.len());
+        }
+        Some(Part {
+            turn: self.report.clone(),
+            open: Some(open),
+            deflated: None,
+            receivers,
+        })
+    }
+
+    fn push_to_selected(
+        &mut self,
+        frames: Encoded<'_>,
+        namespace: usize,
+        select: &Select,
+        keep: Keep,
+    ) -> Option<Part> {
+        let mut receivers = Vec::new();
+        let members = self.members.get(namespace)?;
+        members.for_each(select, |slot| receivers.push(slot));
+        if receivers.is_empty() {
+            return None;
+        }
+        for slot in &receivers {
+            self.catch_up(*slot);
+        }
+        let takes = |slot: u32| frames.deflated.is_some() && self.slots.is_deflating(slot);
+        let n_deflating = receivers.iter().filter(|slot| takes(**slot)).count();
+        let lanes = &mut self.lanes;
+        let deflated = frames.deflated.filter(|_| 0 < n_deflating);
+        let deflated = deflated.map(|frames| append(lanes, Lane::Deflated, frames, keep));
+        let open = Some(frames.plain).filter(|_| n_deflating < receivers.len());
+        let open = open.map(|frames| append(lanes, Lane::Open, frames, keep));
+        for slot in &receivers {
+            let is_deflating = self.slots.is_deflating(*slot);
+            let range = deflated.filter(|_| is_deflating).or(open);
+            self.slots
+                .widen(*slot, range.expect("who takes none takes the other"));
+        }
+        Some(Part {
             turn: self.report.clone(),
             open,
             deflated,
-            receivers,
-        };
-        Some((part, Wake::after(was_clean, offset(filled))))
+            receivers: receivers.len(),
+        })
+    }
+
+    /// Nobody is sent anything yet in this turn.
+    fn is_clean(&self) -> bool {
+        self.slots.are_clean() && self.everyone.is_empty()
+    }
+
+    /// Notes for one session what everyone has been sent so far. Before anything else is noted for it, and before it joins or leaves.
+    fn catch_up(&mut self, slot: u32) {
+        let up_to = self.everyone.up_to(self.lanes.open.len());
+        let from = std::mem::replace(&mut self.slots.at(slot).caught_up, up_to);
+        for sent in self.everyone.since(from) {
+            if self.members[sent.namespace].has_slot(slot) {
+                self.slots.widen(slot, sent.range);
+            }
+        }
+    }
+
+    /// Notes for all what everyone has been sent.
+    fn catch_up_all(&mut self) {
+        for namespace in self.everyone.namespaces() {
+            let receivers = Vec::from_iter(self.members[namespace].slots());
+            for slot in receivers {
+                self.catch_up(slot);
+            }
+        }
+        self.everyone.end_turn(self.lanes.open.len());
     }
 
     /// What is to be sent, and the buffers it lies in; the next turn begins.
     pub(super) fn swap(&mut self, pass: &mut Pass) {
+        self.catch_up_all();
         pass.begin(self.lanes.each_mut().map(|lane| lane.split().freeze()));
-        for index in std::mem::take(&mut self.dirty) {
-            let slot = &mut self.slots[index as usize];
-            let ranges = std::mem::take(&mut slot.ranges);
-            let Some(session) = slot.session.clone() else {
-                continue;
-            };
-            if ranges.is_empty() {
-                continue;
-            }
-            let is_last = slot.is_leaving;
-            if is_last {
-                self.take_slot(index);
-            }
-            pass.work.push(Work {
-                session,
-                ranges,
-                is_last,
-            });
-        }
+        self.slots.take_work(&mut pass.work);
         pass.report = std::mem::take(&mut self.report);
-        pass.superseded = std::mem::take(&mut self.superseded);
-        pass.refusals = std::mem::take(&mut self.refusals);
+        pass.superseded = std::mem::take(&mut self.slots.superseded);
+        pass.refusals = std::mem::take(&mut self.slots.refusals);
+    }
+
+    /// Whose `work` is; `None` if the session has ended since the turn did.
+    pub(super) fn receiver(&mut self, work: &Work) -> Option<Arc<Session>> {
+        self.slots.receiver(work)
     }
 
     /// Gives the buffers of a pass back for the next turn, unless they grew past use.
@@ -363,7 +353,8 @@ impl ShardTurn {
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<(Arc<Session>, Instant)> {
         while self.next_deadline().is_some_and(|at| at <= now) {
             let Reverse(Deadline { at, slot }) = self.deadlines.pop()?;
-            if let Some(session) = self.slot(slot).and_then(|slot| slot.session.clone()) {
+            let slot = self.slots.of(slot);
+            if let Some(session) = slot.and_then(|slot| slot.session.clone()) {
                 return Some((session, at));
             }
         }
@@ -371,10 +362,27 @@ impl ShardTurn {
     }
 
     pub(crate) fn sessions(&self) -> Vec<Arc<Session>> {
-        self.slots
-            .iter()
-            .filter_map(|slot| slot.session.clone())
-            .collect()
+        self.slots.sessions().cloned().collect()
+    }
+
+    /// The session is a member of a namespace from here on.
+    pub(crate) fn join(&mut self, namespace: usize, slot: SlotId, id: SocketId) -> &mut Members {
+        self.catch_up(slot.index);
+        let members = self.members_mut(namespace);
+        members.join(slot, id);
+        members
+    }
+
+    /// The session is no member any more. Returns the rooms that it was in.
+    pub(crate) fn leave(
+        &mut self,
+        namespace: usize,
+        slot: SlotId,
+        id: SocketId,
+        watching: Watching<'_>,
+    ) -> Vec<Arc<str>> {
+        self.catch_up(slot.index);
+        self.members_mut(namespace).leave(slot, id, watching)
     }
 
     /// Who is in a namespace; nobody yet, if it is new.
@@ -395,33 +403,10 @@ impl ShardTurn {
         let mut sessions = Vec::new();
         if let Some(members) = self.members(namespace) {
             members.for_each(select, |slot| {
-                sessions.extend(self.slots[slot as usize].session.clone());
+                sessions.extend(self.slots.session(slot).cloned());
             });
         }
         sessions
-    }
-
-    fn slot(&mut self, id: SlotId) -> Option<&mut Slot> {
-        self.slots
-            .get_mut(id.index as usize)
-            .filter(|slot| slot.generation == id.generation && slot.session.is_some())
-    }
-
-    fn take_slot(&mut self, index: u32) {
-        let slot = &mut self.slots[index as usize];
-        let generation = slot.generation.wrapping_add(1);
-        let ended = std::mem::take(slot);
-        slot.generation = generation;
-        self.n_deflating -= usize::from(ended.is_deflating);
-        if !ended.ranges.is_empty() {
-            self.refusals.push(Refusal {
-                ranges: ended.ranges,
-                written_bytes: 0,
-                fate: Fate::Dropped,
-                volatile: Fate::Dropped,
-            });
-        }
-        self.free.push(index);
     }
 }
 
@@ -441,23 +426,6 @@ impl Wake {
             (true, false) => Self::Flusher,
             (false, false) => Self::Nobody,
         }
-    }
-}
-
-fn widen(slots: &mut [Slot], dirty: &mut Vec<u32>, index: u32, range: Range) -> Option<Range> {
-    let slot = &mut slots[index as usize];
-    if slot.is_leaving {
-        return None;
-    }
-    if slot.ranges.is_empty() {
-        dirty.push(index);
-    }
-    match range.keep {
-        Keep::Event | Keep::Nothing => {
-            slot.ranges.push(range);
-            None
-        }
-        Keep::Latest(_) => slot.ranges.push_latest(range),
     }
 }
 

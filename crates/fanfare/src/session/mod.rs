@@ -41,7 +41,8 @@ use crate::{
     reason::DisconnectReason,
     round,
     server::Server,
-    shard::{Shard, SlotId},
+    shard::Shard,
+    slots::SlotId,
     socket::Socket,
     sync::{Mutex, MutexGuard},
 };

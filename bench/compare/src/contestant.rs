@@ -72,6 +72,12 @@ impl Contestant {
         self.name.starts_with("fanfare")
     }
 
+    /// Whether it shows how much less there can be at all, where fanfare is held against something else.
+    pub(crate) fn is_floor(&self, scenario: Scenario) -> bool {
+        let gathers = matches!(scenario, Scenario::Pending2 | Scenario::Pending8);
+        gathers && self.name == RAW_GATHER.name
+    }
+
     /// Whether a storm of N joins makes it do N² sends.
     fn sends_one_by_one(&self) -> bool {
         matches!(self.program, Program::Node(_) | Program::Bun(..)) || self.name == RAW_WRITE.name
@@ -101,7 +107,8 @@ pub(crate) fn of(scenario: Scenario, clients: usize) -> impl Iterator<Item = Con
         Scenario::Echo | Scenario::Churn | Scenario::Heartbeat => {
             &[RAW_WRITE, SAY, WS_SAY, BUN_SAY, OXIDE_SAY, NODE_SAY]
         }
-        Scenario::Held | Scenario::Memory => &[SAY],
+        Scenario::Held => &[RAW_WRITE, SAY],
+        Scenario::Memory => &[SAY],
         Scenario::Tls => &[SAY, SAY_OVER_TLS],
         Scenario::Cluster => &[SAY, SAY_IN_CLUSTER],
         Scenario::Slow => &[SAY_NOBODY_SLOW, SAY],

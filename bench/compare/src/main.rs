@@ -179,7 +179,7 @@ impl Args {
         rounds.min(scenario.most_rounds())
     }
 
-    /// The reference first, whether it is wanted or not.
+    /// The reference first, and it and a floor whether they are wanted or not.
     fn contestants(&self, plan: Plan) -> Vec<Contestant> {
         let is_wanted = |contestant: &Contestant| {
             let is_named = self
@@ -191,7 +191,9 @@ impl Args {
         };
         contestant::of(plan.scenario, plan.clients)
             .enumerate()
-            .filter(|(place, contestant)| *place == 0 || is_wanted(contestant))
+            .filter(|(place, contestant)| {
+                *place == 0 || contestant.is_floor(plan.scenario) || is_wanted(contestant)
+            })
             .map(|(_, contestant)| contestant)
             .collect()
     }

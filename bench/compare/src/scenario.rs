@@ -124,7 +124,7 @@ impl Scenario {
             Self::Churn => "connect, join, leave and close, again and again",
             Self::Heartbeat => "are pinged every second, and do nothing else",
             Self::Held => {
-                "are told 128 bytes, one message under way, and the server says how long a thread was kept"
+                "are told 128 bytes, one message under way, and the server says how long a thread was kept, a raw loop how long 16 sends took"
             }
             Self::Slow => {
                 "are told 8 KiB each 250 ms, a hundred of them do not read, and 512 KiB may wait for each"

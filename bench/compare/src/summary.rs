@@ -100,14 +100,16 @@ mod tests {
     use crate::scenario::Scenario;
 
     #[test]
-    fn a_bound_of_its_own_is_beside_nobody_and_in_its_unit() {
+    fn a_bound_of_its_own_is_in_its_unit() {
         let plan = Plan {
             scenario: Scenario::Held,
             clients: 15_000,
         };
         let contestants = Vec::from_iter(contestant::of(plan.scenario, plan.clients));
         let round = |held_us: f64| Round {
-            results: vec![Ok(json!({ "longest_hold_us": held_us }))],
+            results: [500.0, held_us]
+                .map(|held_us| Ok(json!({ "longest_hold_us": held_us })))
+                .into(),
         };
         let mut summary = Summary::default();
         summary.add(
@@ -115,7 +117,11 @@ mod tests {
             &contestants,
             &[round(1_200.0), round(1_300.0), round(2_900.0)],
         );
-        let row = &summary.table().rows[0];
-        assert_eq!(row[1..], ["–", "1.30 (1.20–2.90)", "≤ 2.00", "met"]);
+        let rows = &summary.table().rows;
+        assert_eq!(
+            rows[0][1..],
+            ["raw loop, a send each", "2.60 (2.40–5.80)", "–", ""]
+        );
+        assert_eq!(rows[1][1..], ["–", "1.30 (1.20–2.90)", "≤ 2.00", "met"]);
     }
 }

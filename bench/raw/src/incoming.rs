@@ -15,6 +15,8 @@ pub(crate) enum Incoming<'a> {
     Burst(usize, &'a [u8]),
     /// `42id["echo",…]`: the id and the arguments, which are its ack's too.
     Echo(&'a [u8], &'a [u8]),
+    /// `42id["held"]`: the id. Asked is how long a few sends took at most.
+    Held(&'a [u8]),
     /// A Close frame.
     Close,
     /// A pong, or anything else that asks for nothing.
@@ -65,16 +67,20 @@ fn meaning(packet: &[u8]) -> Incoming<'_> {
     {
         return Incoming::Burst(count, data);
     }
-    echo(packet).unwrap_or(Incoming::Other)
+    asked(packet).unwrap_or(Incoming::Other)
 }
 
-fn echo(packet: &[u8]) -> Option<Incoming<'_>> {
+/// An event with an ack.
+fn asked(packet: &[u8]) -> Option<Incoming<'_>> {
     let asked = packet.strip_prefix(b"42")?;
     let digits = asked
         .iter()
         .take_while(|byte| byte.is_ascii_digit())
         .count();
     let (id, event) = asked.split_at(digits);
+    if event == br#"["held"]"# {
+        return Some(Incoming::Held(id));
+    }
     let args = event.strip_prefix(br#"["echo","#)?;
     Some(Incoming::Echo(id, args))
 }
@@ -111,6 +117,7 @@ mod tests {
             &Incoming::Burst(12, br#""a, b""#),
         );
         check(br#"4217["echo","hi"]"#, &Incoming::Echo(b"17", br#""hi"]"#));
+        check(br#"420["held"]"#, &Incoming::Held(b"0"));
         check(b"3", &Incoming::Other);
     }
 }

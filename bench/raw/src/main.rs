@@ -13,6 +13,7 @@ use crate::server::{Play, Sending, Server};
 
 mod client;
 mod greeting;
+mod holds;
 mod incoming;
 mod log;
 mod pings;

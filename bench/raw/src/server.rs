@@ -10,6 +10,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use socket2::{Domain, Socket, Type};
 
 use crate::client::{Client, Stage};
+use crate::holds::Holds;
 use crate::incoming::{Incoming, incoming};
 use crate::log::Log;
 use crate::pings::Pings;
@@ -43,6 +44,7 @@ pub(crate) struct Server {
     n_joined: usize,
     n_accepted: u64,
     pings: Pings,
+    holds: Holds,
     /// Reused for what goes to one client.
     frame: Vec<u8>,
 }
@@ -75,6 +77,7 @@ impl Server {
             n_joined: 0,
             n_accepted: 0,
             pings: Pings::every(ping_interval),
+            holds: Holds::default(),
             frame: Vec::new(),
         })
     }
@@ -172,6 +175,15 @@ impl Server {
                         encode_frame(&mut self.frame, OpCode::Text, &[b"43", id, b"[", args]);
                         client.send(&self.frame)?;
                     }
+                    Incoming::Held(id) => {
+                        let mut digits = [0; MAX_DIGITS];
+                        let longest_us = decimal(&mut digits, self.holds.longest_us());
+                        let client = self.clients[slot].as_ref().expect("it has just been read");
+                        self.frame.clear();
+                        let answer = [b"43", id, b"[", longest_us, b"]"];
+                        encode_frame(&mut self.frame, OpCode::Text, &answer);
+                        client.send(&self.frame)?;
+                    }
                     Incoming::Close => {
                         let client = self.clients[slot].as_ref().expect("it has just been read");
                         client.send(CLOSE)?;
@@ -246,8 +258,10 @@ impl Server {
     }
 
     fn flush(&mut self) {
+        self.holds.begin();
         for client in self.clients.iter_mut().flatten() {
             client.catch_up(&self.log, self.sending);
+            self.holds.count_send();
         }
     }
 

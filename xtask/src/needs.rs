@@ -25,6 +25,7 @@ impl fmt::Display for Missing {
 pub(crate) fn missing(checkout: &Checkout) -> Vec<Missing> {
     let mut missing = missing_for_packages(checkout);
     missing.extend(compiler());
+    missing.extend(make());
     missing
 }
 
@@ -73,6 +74,13 @@ fn compiler() -> Option<Missing> {
     let cc = env::var_os("CC").unwrap_or_else(|| "cc".into());
     in_path(&cc.to_string_lossy()).is_none().then(|| Missing {
         what: format!("no C compiler ({}) in PATH", cc.to_string_lossy()),
+        how: "`apt-get install build-essential`; on macOS `xcode-select --install`",
+    })
+}
+
+fn make() -> Option<Missing> {
+    in_path("make").is_none().then(|| Missing {
+        what: "no make in PATH".to_owned(),
         how: "`apt-get install build-essential`; on macOS `xcode-select --install`",
     })
 }

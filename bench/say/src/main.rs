@@ -10,11 +10,11 @@ use std::{
 use anyhow::Context as _;
 use fanfare::{Config, Io, Recovery};
 use fanfare_redis::RedisAdapter;
-use mimalloc::MiMalloc;
+use tikv_jemallocator::Jemalloc;
 
 // As `fanfare` has it.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {

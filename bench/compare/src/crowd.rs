@@ -108,6 +108,7 @@ impl Node {
             .env("PORT", address.port().to_string())
             .env("REDIS_URL", redis.url())
             .env("COUNT", SECONDS_BETWEEN)
+            .env("PING_INTERVAL", PING_INTERVAL_MS)
             // There are more nodes than cores.
             .env("TOKIO_WORKER_THREADS", "1")
             .stdin(Stdio::null())
@@ -239,8 +240,10 @@ fn lock(said: &Mutex<Said>) -> std::sync::MutexGuard<'_, Said> {
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
-/// Between two numbers that clients are told.
-const SECONDS_BETWEEN: &str = "10";
+/// Between two numbers that clients are told while it changes.
+const SECONDS_BETWEEN: &str = "60";
+/// Ten times the default, as the machine has all nodes and all clients: with a million, their heartbeats alone would take more than a core.
+const PING_INTERVAL_MS: &str = "250000";
 /// How long those who know the number stay, so that the others see it, too.
 const HOLD_SECONDS: &str = "60";
 /// How long it may take at most.

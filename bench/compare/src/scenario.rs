@@ -206,10 +206,11 @@ impl Scenario {
         }
     }
 
-    /// Rounds after which another would say nothing new: memory is the same each time, and its rests are long.
+    /// Rounds after which another would say nothing new: memory is the same each time, and its rests are long, as is what slow readers take.
     pub(crate) fn most_rounds(self) -> usize {
         match self {
             Self::Memory => 3,
+            Self::Slow => 5,
             _ => usize::MAX,
         }
     }

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use fanfare::{Config, Io, Recovery};
 use fanfare_redis::RedisAdapter;
 use tikv_jemallocator::Jemalloc;
+use tokio::time::{Instant, sleep};
 
 // As `fanfare` has it.
 #[global_allocator]
@@ -52,16 +53,20 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tells everybody how many they are, each so many seconds if it has changed: less often than `announce_count`, since telling a
-/// million four times a second is more than a machine can do.
+/// Tells everybody how many they are once that has stayed the same for a second, and while it changes each so many seconds: less often
+/// than `announce_count`, since telling a million four times a second is more than a machine can do.
 async fn announce(io: Io, seconds: u64) {
-    let mut told = 0;
+    let (mut told, mut seen) = (0, 0);
+    let mut told_at = Instant::now();
     loop {
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        sleep(Duration::from_secs(1)).await;
         let count = io.count().sockets;
-        if count != told {
+        let is_still = count == seen;
+        seen = count;
+        if count != told && (is_still || told_at.elapsed() >= Duration::from_secs(seconds)) {
             io.emit_latest("user count", count);
             told = count;
+            told_at = Instant::now();
         }
     }
 }

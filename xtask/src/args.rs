@@ -51,7 +51,7 @@ impl Selection {
     /// Whether `part` is to run. A part that is run as a whole can be chosen only by its own name.
     pub(crate) fn takes(&self, part: Part) -> bool {
         if self.parts.is_empty() {
-            self.names.is_empty() || !matches!(part, Part::Model | Part::Web)
+            self.names.is_empty() || !matches!(part, Part::Model | Part::Web | Part::Brokers)
         } else {
             self.parts.contains(&part)
         }
@@ -67,18 +67,27 @@ pub(crate) enum Part {
     Model,
     /// The page's own checks, `npm run check`.
     Web,
+    /// The cluster's tests with Valkey, and with an old Redis.
+    Brokers,
     /// Real clients and a real browser against the built programs.
     Conformance,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 4] = [Self::Rust, Self::Model, Self::Web, Self::Conformance];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Rust,
+        Self::Model,
+        Self::Web,
+        Self::Brokers,
+        Self::Conformance,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Rust => "rust",
             Self::Model => "model",
             Self::Web => "web",
+            Self::Brokers => "brokers",
             Self::Conformance => "conformance",
         }
     }
@@ -218,7 +227,7 @@ cargo xtask serve --lesson [--listen 127.0.0.1:PORT]
 cargo xtask cluster [--listen 127.0.0.1:PORT] [--nodes N]
                                the same on several nodes, with PostgreSQL, Redis and haproxy of Debian's
 cargo xtask test [WORD…]       set up what is missing, then run every test;
-                               rust, model, web and conformance choose a part, any other word tests by name
+                               rust, model, web, brokers and conformance choose a part, any other word tests by name
 cargo xtask test conformance --write-table
                                the same, then write the table of clients that they prove into docs/compatibility.md
 cargo xtask tidy               the rules about files that no other tool checks

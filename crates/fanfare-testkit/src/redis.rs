@@ -1,6 +1,7 @@
 //! A redis-server of a test's own, on a port of its own, which can be stopped, killed and begun again.
 
 use std::{
+    env,
     net::{Ipv4Addr, SocketAddr},
     process::{Child, Command, Stdio},
 };
@@ -17,7 +18,7 @@ use tokio::{
 
 use crate::deadline::{DEADLINE, GLANCE, within};
 
-/// A redis-server that keeps nothing, until it is dropped.
+/// A redis-server that keeps nothing, until it is dropped. The variable `FANFARE_REDIS_SERVER` may name another program than that of this name.
 #[derive(Debug)]
 pub struct Redis {
     address: SocketAddr,
@@ -137,7 +138,8 @@ impl Redis {
 
     /// Whether it answers, and is the one that was started.
     async fn try_start(&mut self) -> bool {
-        let mut child = Command::new("redis-server")
+        let program = env::var_os("FANFARE_REDIS_SERVER");
+        let mut child = Command::new(program.unwrap_or_else(|| "redis-server".into()))
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .args(["--port", &self.address.port().to_string()])
             // Who copies it gets a copy at once, rather than when more have asked for one, and does not write it to a

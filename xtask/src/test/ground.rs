@@ -1,11 +1,11 @@
 //! What the parts of the tests stand on, and what becomes of a part whose ground is missing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
-use super::foreign;
+use super::{brokers, foreign};
 use crate::args::{Part, Selection};
 use crate::checkout::Checkout;
 use crate::chromium::{self, Place};
@@ -47,6 +47,8 @@ pub(super) struct Ground {
     chromium: Option<Result<PathBuf, Missing>>,
     /// The Python of other makers' packages, and the folder of their programs in Rust; none if no part asked.
     foreign: Option<[Result<PathBuf, Obstacle>; 2]>,
+    /// The folder of other brokers' programs; none if no part asked.
+    brokers: Option<Result<PathBuf, Obstacle>>,
     /// What the room's nodes share, as far as it is missing for the tests in Rust.
     daemons: Vec<(&'static str, Missing)>,
 }
@@ -63,8 +65,13 @@ impl Ground {
             programs: Ok(()),
             chromium: None,
             foreign: None,
+            brokers: None,
             daemons: Vec::new(),
         };
+        if selection.takes(Part::Brokers) {
+            let python = foreign::python(checkout, place);
+            ground.brokers = Some(python.and_then(|python| brokers::fetch(checkout, &python)));
+        }
         if selection.takes(Part::Rust) || selection.takes(Part::Conformance) {
             for (name, program) in [("postgresql", Program::Postgres), ("redis", Program::Redis)] {
                 let found = program.find("The tests of several nodes need", place);
@@ -92,11 +99,25 @@ impl Ground {
         match part {
             Part::Rust | Part::Model => Ok(()),
             Part::Web => self.page.clone(),
+            Part::Brokers => match &self.brokers {
+                Some(Err(why)) => Err(why.clone()),
+                Some(Ok(_)) | None => Ok(()),
+            },
             Part::Conformance => [&self.page, &self.clients, &self.programs]
                 .into_iter()
                 .cloned()
                 .collect(),
         }
+    }
+
+    /// The folder of other brokers' programs.
+    ///
+    /// # Errors
+    ///
+    /// If nobody asked for it, or it could not be had.
+    pub(super) fn brokers(&self) -> Result<&Path> {
+        let found = self.brokers.as_ref().and_then(|found| found.as_ref().ok());
+        found.map(PathBuf::as_path).context("there are no brokers")
     }
 
     /// The browser, if it was asked for and found.
@@ -185,6 +206,7 @@ mod tests {
             programs: Ok(()),
             chromium: None,
             foreign: None,
+            brokers: None,
             daemons: Vec::new(),
         }
     }

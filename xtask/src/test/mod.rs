@@ -3,6 +3,7 @@
 //! A part that fails does not keep the next one from running. A part that cannot run is listed at the end with the way
 //! to change that; with `CI=true` it has failed.
 
+mod brokers;
 mod conformance;
 mod foreign;
 mod ground;
@@ -89,6 +90,7 @@ fn tally(
         Part::Rust => rust(checkout, selection, ground),
         Part::Model => model(checkout),
         Part::Web => web(checkout),
+        Part::Brokers => return brokers::run(checkout, ground.brokers()?),
         Part::Conformance => {
             conformance::command(&checkout.conformance(), &selection.names, ground)?
         }

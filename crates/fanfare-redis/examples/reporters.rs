@@ -1,5 +1,5 @@
-//! What the count costs Redis: many nodes in one process, first with nobody who comes or goes, then with a client of each
-//! that does so all the time.
+//! What the count costs Redis: first of reporters that do nothing else, then of whole nodes in one process; each with nothing
+//! that changes, and with something that changes everywhere all the time.
 //!
 //! ```sh
 //! cargo run --release -p fanfare-redis --example reporters -- 100
@@ -11,7 +11,12 @@ use axum::Router;
 use fanfare::{Config, Io};
 use fanfare_redis::RedisAdapter;
 use fanfare_testkit::{Client, Redis, eventually, within};
-use tokio::time::sleep;
+use futures_util::StreamExt as _;
+use redis::aio::MultiplexedConnection;
+use tokio::{
+    task::JoinSet,
+    time::{interval, sleep},
+};
 
 const SECONDS: u32 = 20;
 /// For how long a client stays, and stays away.
@@ -22,6 +27,63 @@ async fn main() {
     let nodes = env::args().nth(1).map_or(100, |nodes| {
         nodes.parse().expect("the argument is a number of nodes")
     });
+    simulated(nodes, Duration::from_secs(1), "nothing changes").await;
+    simulated(nodes, Duration::from_millis(250), "everything does").await;
+    whole(nodes).await;
+}
+
+/// Reporters alone: each reports, and hears what is published.
+async fn simulated(nodes: u64, pause: Duration, what: &str) {
+    let redis = Redis::start().await;
+    let client = redis::Client::open(redis.url()).expect("the URL is one");
+    let mut tasks = JoinSet::new();
+    for node in 0..nodes {
+        let mut heard = client.get_async_pubsub().await.expect("Redis is there");
+        heard.subscribe("news").await.expect("Redis is there");
+        let connection = client.get_multiplexed_async_connection();
+        let connection = connection.await.expect("Redis is there");
+        tasks.spawn(async move {
+            let mut news = heard.into_on_message();
+            while news.next().await.is_some() {}
+        });
+        tasks.spawn(report(connection, node, pause));
+    }
+    let what = format!("simulated, {what}");
+    measure(&redis, nodes, &what).await;
+}
+
+/// Reports for as long as the program runs; in every report that is not only a sign of life, the number is another.
+async fn report(mut connection: MultiplexedConnection, node: u64, pause: Duration) {
+    let script = redis::Script::new(include_str!("../src/count/count.lua"));
+    let changes = pause < Duration::from_secs(1);
+    // Not all at once.
+    sleep(pause.mul_f64(f64::from(u32::try_from(node % 100).unwrap_or_default()) / 100.0)).await;
+    let mut ticks = interval(pause);
+    let mut seen = "0".to_owned();
+    for seq in 1_u64.. {
+        ticks.tick().await;
+        let mut run = script.key("{fanfare}:count");
+        for number in [3_000, 2_000, 1_000, 50, 2_000] {
+            run.arg(number);
+        }
+        run.arg("news").arg("requests").arg(format!("node {node}"));
+        run.arg(1).arg(seq).arg(seq - 1);
+        run.arg(if seq == 1 { "begins" } else { "goes" }).arg(0);
+        run.arg(&seen).arg(u8::from(changes || seq == 1));
+        if changes || seq == 1 {
+            run.arg("/").arg(seq).arg(seq);
+        }
+        let answer: Vec<String> = run
+            .invoke_async(&mut connection)
+            .await
+            .expect("the script runs");
+        assert_eq!(answer[0], "accepted");
+        seen.clone_from(&answer[2]);
+    }
+}
+
+/// Whole nodes, with a client each that comes and goes.
+async fn whole(nodes: u64) {
     let redis = Redis::start().await;
     let mut ios = Vec::new();
     let mut addresses = Vec::new();
@@ -42,7 +104,7 @@ async fn main() {
         ios.iter().all(all)
     })
     .await;
-    measure(&redis, nodes, "nobody comes or goes").await;
+    measure(&redis, nodes, "whole, nobody comes or goes").await;
     for address in addresses {
         tokio::spawn(async move {
             loop {
@@ -53,7 +115,7 @@ async fn main() {
             }
         });
     }
-    measure(&redis, nodes, "at each node somebody does").await;
+    measure(&redis, nodes, "whole, at each somebody does").await;
 }
 
 #[expect(clippy::print_stdout, reason = "whoever starts it reads there")]

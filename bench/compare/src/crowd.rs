@@ -241,7 +241,7 @@ fn lock(said: &Mutex<Said>) -> std::sync::MutexGuard<'_, Said> {
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
 /// Between two numbers that clients are told while it changes.
-const SECONDS_BETWEEN: &str = "60";
+const SECONDS_BETWEEN: &str = "120";
 /// Ten times the default, as the machine has all nodes and all clients: with a million, their heartbeats alone would take more than a core.
 const PING_INTERVAL_MS: &str = "250000";
 /// How long those who know the number stay, so that the others see it, too.

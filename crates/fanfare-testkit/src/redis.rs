@@ -144,6 +144,7 @@ impl Redis {
             .args(["--port", &self.address.port().to_string()])
             // Who copies it gets a copy at once, rather than when more have asked for one, and does not write it to a
             // file, which would be read at the next start.
+            .args(["--repl-diskless-sync", "yes"])
             .args(["--repl-diskless-sync-delay", "0"])
             .args(["--repl-diskless-load", "swapdb"])
             .stdout(Stdio::null())

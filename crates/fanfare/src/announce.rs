@@ -1,6 +1,7 @@
 //! Announcements: the count, kept by the server and pushed to everyone, at a rate with a bound.
 
 use std::{
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError, Weak,
@@ -10,8 +11,12 @@ use std::{
 };
 
 use fanfare_proto::socketio::Nsp;
+use futures_util::FutureExt as _;
 use smallvec::SmallVec;
-use tokio::{sync::Notify, time::sleep};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep},
+};
 
 use crate::{
     book::Count,
@@ -20,6 +25,7 @@ use crate::{
     frame::Encoded,
     io::Io,
     namespace::Namespace,
+    pace::{Pace, Turn},
     ranges::{Keep, LatestKey},
     recovery::Trailer,
     server::Server,
@@ -145,6 +151,20 @@ impl Namespace {
         }
     }
 
+    /// Pushes the count to all who do not know it, and tells the listeners.
+    fn tell_count(self: &Arc<Self>, server: &Arc<Server>) {
+        for announcement in self.announcements.events() {
+            announcement.push(self, server);
+        }
+        let io = Io::new_in(server.clone(), self.clone());
+        for listener in self.announcements.listeners() {
+            let told = || listener(io.clone(), self.count());
+            if catch_unwind(AssertUnwindSafe(told)).is_err() {
+                tracing::error!("a listener to the count panicked");
+            }
+        }
+    }
+
     /// Whether nobody is to be told the count now.
     fn hides_count(&self) -> bool {
         self.census().is_some_and(Census::is_hidden)
@@ -157,26 +177,30 @@ impl Namespace {
     }
 }
 
-/// Pushes the count whenever it has changed, until the namespace or the server is gone.
+/// Tells of the count whenever it has changed, until the namespace or the server is gone.
 async fn run(server: Weak<Server>, namespace: Weak<Namespace>, changed: Arc<Notify>) {
+    let (mut pace, mut seen) = (Pace::default(), None);
     loop {
         changed.notified().await;
-        let (Some(server), Some(namespace)) = (server.upgrade(), namespace.upgrade()) else {
-            return;
-        };
-        for announcement in namespace.announcements.events() {
-            announcement.push(&namespace, &server);
-        }
-        let io = Io::new_in(server.clone(), namespace.clone());
-        for listener in namespace.announcements.listeners() {
-            let told = || listener(io.clone(), namespace.count());
-            if catch_unwind(AssertUnwindSafe(told)).is_err() {
-                tracing::error!("a listener to the count panicked");
+        loop {
+            let (Some(server), Some(namespace)) = (server.upgrade(), namespace.upgrade()) else {
+                return;
+            };
+            // What is told from here on.
+            let _ = changed.notified().now_or_never();
+            let version = Some(namespace.order().version);
+            let has_moved = mem::replace(&mut seen, version) != version;
+            match pace.turn(Instant::now(), pause(&server), has_moved) {
+                Turn::Now => {
+                    namespace.tell_count(&server);
+                    break;
+                }
+                Turn::Wait(wait) => {
+                    drop((namespace, server));
+                    sleep(wait).await;
+                }
             }
         }
-        let pause = pause(&server);
-        drop((io, namespace, server));
-        sleep(pause).await;
     }
 }
 

@@ -10,7 +10,10 @@ use std::{
 };
 
 use serde::Serialize;
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 
 use crate::{
     announce::{Encode, pause},
@@ -19,6 +22,7 @@ use crate::{
     cluster::{Census, Counted},
     frame::{self, Encoded},
     io::Io,
+    pace::{Pace, Turn},
     ranges::{Keep, LatestKey},
     room_counts::RoomBook,
     server::Server,
@@ -129,8 +133,8 @@ impl CountedRoom {
 
     /// Keeps everyone of this node who is in the room told how many there are, as long as the room is counted by this
     /// or a clone: sends `event` with what `shown` makes of the count, at once on the first change, then at most four times a
-    /// second (less often where writing to everyone takes longer), and of the last change always. Values go out as
-    /// [`Io::emit_latest`] does it.
+    /// second (less often where writing to everyone takes longer), sooner once when it stands still, and of the last change always.
+    /// Values go out as [`Io::emit_latest`] does it.
     ///
     /// A newcomer is told with the next value. Who is in several rooms is told of each: the event's name or what
     /// `shown` makes should say which it is.
@@ -179,14 +183,26 @@ struct Announcement {
 async fn run(asking: Weak<Asking>, announcement: Announcement, mut changed: watch::Receiver<()>) {
     // Who is there already has not been told.
     changed.mark_changed();
+    let mut pace = Pace::default();
     while changed.changed().await.is_ok() {
-        let Some(asking) = asking.upgrade() else {
-            return;
-        };
-        announcement.push(&asking);
-        let pause = pause(asking.io.server());
-        drop(asking);
-        sleep(pause).await;
+        let mut has_moved = true;
+        loop {
+            let Some(asking) = asking.upgrade() else {
+                return;
+            };
+            match pace.turn(Instant::now(), pause(asking.io.server()), has_moved) {
+                Turn::Now => {
+                    announcement.push(&asking);
+                    break;
+                }
+                Turn::Wait(wait) => {
+                    drop(asking);
+                    sleep(wait).await;
+                }
+            }
+            has_moved = changed.has_changed().unwrap_or_default();
+            changed.mark_unchanged();
+        }
     }
 }
 

@@ -61,6 +61,7 @@ mod namespace;
 mod namespaces;
 mod operations;
 mod outbox;
+mod pace;
 mod ranges;
 mod reason;
 mod recovery;

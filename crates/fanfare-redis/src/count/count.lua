@@ -5,14 +5,13 @@
 --   :nodes     hash    node -> epoch seq, of the newest report
 --   :lease     zset    node -> when it is taken out
 --   :late      zset    node -> when it may be gone
---   :last      string  when a report was last taken
+--   :state     hash    last: when a report was last taken; top: the newest version
 --   :row:NODE  hash    key -> sockets anonymous
 --   :sum       hash    key -> sockets anonymous rows since: the sum of all rows
 --   :u:LIFE    set     key and user, of a node's life
 --   :un:KEY    hash    user -> in how many lives
 --   :syncing   set     nodes of which not all users are here yet
 --   :reap      set     ended lives of which not all users are out yet
---   :top       string  the newest version
 --   :ver       zset    key -> version
 --   :pub       hash    key -> when it was last published
 --   :dirty     set     keys that have changed since
@@ -29,6 +28,11 @@ local FIRST_ROW = 16
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+-- What most reports need, so that one that changes nothing costs the broker few commands.
+local state = redis.call('HMGET', P .. ':state', 'last', 'top')
+local last, top = tonumber(state[1] or '0'), tonumber(state[2] or '0')
+local syncing, reaping = redis.call('SCARD', P .. ':syncing'), redis.call('SCARD', P .. ':reap')
 
 local sums, touched, edges = {}, {}, {}
 
@@ -85,7 +89,13 @@ end
 
 local function end_users(life)
   if redis.call('EXISTS', P .. ':u:' .. life) == 1 then
-    redis.call('SADD', P .. ':reap', life)
+    reaping = reaping + redis.call('SADD', P .. ':reap', life)
+  end
+end
+
+local function has_all_users(node)
+  if syncing > 0 then
+    syncing = syncing - redis.call('SREM', P .. ':syncing', node)
   end
 end
 
@@ -103,11 +113,11 @@ local function take_out(gone)
   redis.call('HDEL', P .. ':nodes', gone)
   redis.call('ZREM', P .. ':lease', gone)
   redis.call('ZREM', P .. ':late', gone)
-  redis.call('SREM', P .. ':syncing', gone)
+  has_all_users(gone)
 end
 
 -- Nobody could report for so long: it is the broker that was away, and nobody is to blame.
-if tonumber(redis.call('GET', P .. ':last') or '0') + LATE <= now then
+if last + LATE <= now then
   for _, known in ipairs(redis.call('ZRANGE', P .. ':lease', 0, -1)) do
     redis.call('ZADD', P .. ':lease', now + LEASE, known)
   end
@@ -139,7 +149,7 @@ elseif not begins and (not kept or epoch ~= kept_epoch or kept_seq < base) then
 end
 
 if verdict == 'accepted' then
-  redis.call('SET', P .. ':last', now)
+  last = now
 end
 if verdict == 'accepted' and stage == 'ends' then
   take_out(node)
@@ -179,32 +189,28 @@ elseif verdict == 'accepted' then
   redis.call('ZADD', P .. ':lease', now + LEASE, node)
   redis.call('ZADD', P .. ':late', now + LATE, node)
   if string.sub(stage, -4) == 'more' then
-    redis.call('SADD', P .. ':syncing', node)
+    syncing = syncing + redis.call('SADD', P .. ':syncing', node)
   else
-    redis.call('SREM', P .. ':syncing', node)
+    has_all_users(node)
   end
 end
 
 -- Users of ended lives, a part of them at a time.
 local budget = MAX_REAPED
-while budget > 0 do
+while budget > 0 and reaping > 0 do
   local life = redis.call('SRANDMEMBER', P .. ':reap')
-  if not life then
-    break
-  end
   local taken = redis.call('SPOP', P .. ':u:' .. life, budget)
   for _, entry in ipairs(taken) do
     local len, rest = string.match(entry, '^(%d+):(.*)$')
     out(string.sub(rest, 1, tonumber(len)), string.sub(rest, tonumber(len) + 1))
   end
   if #taken < budget then
-    redis.call('SREM', P .. ':reap', life)
+    reaping = reaping - redis.call('SREM', P .. ':reap', life)
   end
   budget = budget - #taken
 end
 
 -- What has changed.
-local top = tonumber(redis.call('GET', P .. ':top') or '0')
 for key in pairs(touched) do
   local sum = sum_of(key)
   if sum.rows > 0 then
@@ -219,11 +225,14 @@ for key in pairs(touched) do
   redis.call('ZADD', P .. ':ver', top, key)
   redis.call('SADD', P .. ':dirty', key)
 end
-redis.call('SET', P .. ':top', top)
-for _, key in ipairs(redis.call('ZRANGEBYSCORE', P .. ':gone', '-inf', now - 60000, 'LIMIT', 0, 20)) do
-  redis.call('ZREM', P .. ':gone', key)
-  redis.call('ZREM', P .. ':ver', key)
-  redis.call('HDEL', P .. ':pub', key)
+redis.call('HSET', P .. ':state', 'last', last, 'top', top)
+-- What is left of keys that nobody has counted for a minute. That can wait for one report in ten.
+if seq % 10 == 0 then
+  for _, key in ipairs(redis.call('ZRANGEBYSCORE', P .. ':gone', '-inf', now - 60000, 'LIMIT', 0, 100)) do
+    redis.call('ZREM', P .. ':gone', key)
+    redis.call('ZREM', P .. ':ver', key)
+    redis.call('HDEL', P .. ':pub', key)
+  end
 end
 
 local function push_total(list, key, version)
@@ -238,11 +247,12 @@ local function push_total(list, key, version)
 end
 
 local late = redis.call('ZRANGEBYSCORE', P .. ':late', '-inf', now)
-local unsettled = redis.call('SCARD', P .. ':syncing') + redis.call('SCARD', P .. ':reap')
+local unsettled = syncing + reaping
+local live = redis.call('ZCARD', P .. ':lease')
 
 -- What all nodes are told, as far as the rate allows.
 -- Between two publications of a key: more time where more nodes are told.
-local gap = math.max(math.min(redis.call('ZCARD', P .. ':lease'), 100) * 2.5, FEW)
+local gap = math.max(math.min(live, 100) * 2.5, FEW)
 local wait = 0
 local news, told = {}, 0
 for _, key in ipairs(redis.call('SMEMBERS', P .. ':dirty')) do
@@ -277,11 +287,11 @@ end
 if seen > top then
   seen = 0
 end
-local reply = { verdict, tostring(now), tostring(top), tostring(redis.call('ZCARD', P .. ':lease')) }
+local reply = { verdict, tostring(now), tostring(top), tostring(live) }
 table.insert(reply, tostring(#late))
 table.insert(reply, tostring(unsettled))
 table.insert(reply, tostring(wait))
-local newer = redis.call('ZRANGEBYSCORE', P .. ':ver', '(' .. seen, '+inf', 'WITHSCORES')
+local newer = seen < top and redis.call('ZRANGEBYSCORE', P .. ':ver', '(' .. seen, '+inf', 'WITHSCORES') or {}
 table.insert(reply, tostring(#newer / 2))
 for i = 1, #newer, 2 do
   push_total(reply, newer[i], newer[i + 1])

@@ -109,6 +109,7 @@ pub(crate) fn of(scenario: Scenario, clients: usize) -> impl Iterator<Item = Con
         }
         Scenario::Held => &[RAW_WRITE, SAY],
         Scenario::Memory => &[SAY],
+        Scenario::Compressed => &[SAY, SAY_COMPRESSED],
         Scenario::Tls => &[SAY, SAY_OVER_TLS],
         Scenario::Cluster => &[SAY, SAY_IN_CLUSTER],
         Scenario::Slow => &[SAY_NOBODY_SLOW, SAY],
@@ -157,6 +158,13 @@ const SAY_FEW: Contestant = Contestant {
 const SAY_NOBODY_SLOW: Contestant = Contestant {
     name: "fanfare, nobody slow",
     words: Some(NOBODY_SLOW),
+    ..SAY
+};
+/// Only events of a kilobyte and more, as Node does it.
+const SAY_COMPRESSED: Contestant = Contestant {
+    name: "fanfare, compressed",
+    environment: Some(("COMPRESSION", "1024")),
+    words: Some(&["paced", "--bytes", "8192", "--compression"]),
     ..SAY
 };
 const SAY_OVER_TLS: Contestant = Contestant {

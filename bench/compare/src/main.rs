@@ -200,11 +200,14 @@ impl Args {
 }
 
 impl Plan {
-    /// TLS and a cluster have none; it is to be known what they cost.
+    /// Compression, TLS and a cluster have none; it is to be known what they cost.
     fn has_goal(self) -> bool {
         self.scenario.goal(self.clients).is_some()
             || !self.scenario.bounds().is_empty()
-            || matches!(self.scenario, Scenario::Cluster | Scenario::Tls)
+            || matches!(
+                self.scenario,
+                Scenario::Compressed | Scenario::Cluster | Scenario::Tls
+            )
     }
 }
 
@@ -215,7 +218,7 @@ const ROUNDS: usize = 5;
 const ROUNDS_OF_GOALS: usize = 15;
 
 /// What `--all` measures.
-const ALL: [(Scenario, Option<usize>); 21] = [
+const ALL: [(Scenario, Option<usize>); 22] = [
     (Scenario::Paced, None),
     (Scenario::Paced, Some(5_000)),
     (Scenario::Paced, Some(15_000)),
@@ -233,6 +236,7 @@ const ALL: [(Scenario, Option<usize>); 21] = [
     (Scenario::Slow, None),
     (Scenario::Polling, None),
     (Scenario::Workers, None),
+    (Scenario::Compressed, None),
     (Scenario::Tls, None),
     (Scenario::Cluster, None),
     (Scenario::Idle, None),

@@ -36,6 +36,8 @@ pub(crate) enum Scenario {
     Slow,
     /// One speaks to all, who are on long polling
     Polling,
+    /// One says 8 KiB to all, compressed
+    Compressed,
     /// One speaks to all, over TLS
     Tls,
     /// One speaks to all, and what is said goes to a Redis, too
@@ -75,6 +77,7 @@ impl Scenario {
             Self::Heartbeat => &["heartbeat", "--seconds", "10"],
             Self::Slow => SLOW,
             Self::Polling => &["paced", "--transport", "polling"],
+            Self::Compressed => &["paced", "--bytes", "8192"],
             Self::Cluster | Self::Tls | Self::Workers => &["paced"],
             Self::Idle => &["idle", "--settle", "10"],
             Self::Held => &["paced", "--held"],
@@ -103,6 +106,7 @@ impl Scenario {
             | Self::Tls
             | Self::Workers => 1_000,
             Self::Churn => 64,
+            Self::Compressed => 500,
             Self::Cluster | Self::Heartbeat => 5_000,
             Self::Slow | Self::Idle | Self::Memory => 10_000,
             Self::Count | Self::Rooms | Self::Held => 15_000,
@@ -128,6 +132,9 @@ impl Scenario {
             }
             Self::Slow => {
                 "are told 8 KiB each 250 ms, a hundred of them do not read, and 512 KiB may wait for each"
+            }
+            Self::Compressed => {
+                "are told 8 KiB of words and numbers, one message under way, of which compression leaves less than half"
             }
             Self::Polling => "are told 128 bytes by long polling, one message under way",
             Self::Workers => {
@@ -164,6 +171,7 @@ impl Scenario {
             | Self::Rooms
             | Self::Idle
             | Self::Held
+            | Self::Compressed
             | Self::Tls
             | Self::Memory => None,
         }
@@ -250,6 +258,11 @@ impl Scenario {
                 delivery(),
                 Metric::new("ms until all have it", "/median_us", Unit::Milliseconds).compared(),
                 Metric::new("p99, ms", "/p99_us", Unit::Milliseconds),
+            ],
+            Self::Compressed => vec![
+                delivery(),
+                Metric::new("ms until all have it", "/median_us", Unit::Milliseconds).compared(),
+                Metric::new("came compressed", "/compressed", Unit::Whole),
             ],
             Self::Burst => vec![delivery(), Metric::new("wall s", "/wall_s", Unit::Plain)],
             Self::Rooms => vec![

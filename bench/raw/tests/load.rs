@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use fanfare_load::{Asking, Leaving, Load, LoadError, Swarm, burst, idle, paced, storm};
+use fanfare_load::{Leaving, Load, LoadError, Paced, Swarm, burst, idle, paced, storm};
 
 #[test]
 fn a_storm_rises_to_all_and_falls_to_half() {
@@ -31,7 +31,7 @@ fn everybody_is_told_each_message_once_and_in_order() {
     for sending in ["write", "gather"] {
         let server = Rawcast::start(sending, "say");
         assert_eq!(
-            paced(&mut server.swarm(8), Asking::Nothing)
+            paced(&mut server.swarm(8), &Paced::default())
                 .expect(sending)
                 .messages,
             5_000

@@ -26,6 +26,9 @@ async fn main() -> anyhow::Result<()> {
     if env::var_os("RECOVERY").is_some() {
         config.recovery = Some(Recovery::default());
     }
+    if let Ok(bytes) = env::var("COMPRESSION") {
+        config.websocket_compression = Some(bytes.parse()?);
+    }
     if let Ok(bytes) = env::var("MAX_BACKLOG_BYTES") {
         config.limits.max_backlog_bytes = bytes.parse()?;
     }

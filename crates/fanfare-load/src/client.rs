@@ -82,6 +82,8 @@ pub(crate) enum Incoming<'a> {
     Ping,
     /// An event or an ack for a joined client, as `42["user count",1]`.
     Packet(&'a [u8]),
+    /// The same, compressed.
+    Compressed(&'a [u8]),
     /// The server has said goodbye to a client that may go.
     Ended,
 }
@@ -349,6 +351,14 @@ impl Client {
             return Ok(None);
         };
         let incoming = match header.opcode {
+            OpCode::Text if header.is_compressed && !site.requests.offers_compression => {
+                return Err(
+                    self.wrong("was sent a compressed message and had not offered that".to_owned())
+                );
+            }
+            OpCode::Text if header.is_compressed && header.fin && header.mask.is_none() => {
+                Incoming::Compressed(payload)
+            }
             OpCode::Text if header.fin && header.mask.is_none() => {
                 self.take_packet(payload, site)?
             }
@@ -360,6 +370,18 @@ impl Client {
             OpCode::Binary | OpCode::Ping | OpCode::Pong => Incoming::Nothing,
         };
         Ok(Some((incoming, frame_bytes)))
+    }
+
+    /// What a packet means that was compressed; `None` stands for bytes that are none.
+    pub(crate) fn take_inflated<'a>(
+        &mut self,
+        packet: Option<&'a [u8]>,
+        site: &Site,
+    ) -> Result<Incoming<'a>, LoadError> {
+        match packet {
+            Some(packet) => self.take_packet(packet, site),
+            None => Err(self.wrong("was sent a compressed message that cannot be read".to_owned())),
+        }
     }
 
     fn take_packet<'a>(

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use crate::client::first_line;
+use crate::site::Load;
 
 /// What requests have in common.
 #[derive(Debug)]
@@ -11,15 +12,26 @@ pub(crate) struct Requests {
     path: String,
     /// Headers that a browser would send, as they go on the wire.
     padding: String,
+    /// WebSockets offer permessage-deflate.
+    pub(crate) offers_compression: bool,
 }
 
 impl Requests {
     /// Requests have `header_bytes` of headers besides those that they need, or a few more.
-    pub(crate) fn new(host: &str, path: &str, header_bytes: usize) -> Self {
+    fn new(host: &str, path: &str, header_bytes: usize) -> Self {
         Self {
             host: host.to_owned(),
             path: path.to_owned(),
             padding: padding(header_bytes),
+            offers_compression: false,
+        }
+    }
+
+    /// Those of `load`'s clients.
+    pub(crate) fn of(load: &Load) -> Self {
+        Self {
+            offers_compression: load.compression,
+            ..Self::new(&load.host, &load.path, load.header_bytes)
         }
     }
 
@@ -47,8 +59,12 @@ impl Requests {
         let mut request = self.line("GET", "websocket", sid);
         let _ = write!(
             request,
-            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n"
         );
+        if self.offers_compression {
+            let _ = write!(request, "Sec-WebSocket-Extensions: {OFFER}\r\n");
+        }
+        request.extend_from_slice(b"\r\n");
         request
     }
 
@@ -57,6 +73,7 @@ impl Requests {
             host,
             path,
             padding,
+            ..
         } = self;
         let named = if sid.is_empty() { "" } else { "&sid=" };
         format!(
@@ -134,6 +151,8 @@ pub(crate) fn head(bytes: &[u8]) -> Option<Head> {
 /// The key of RFC 6455 §1.3 and its answer: one pair does for all clients, and nothing need be hashed here.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+/// RFC 7692 §7.1.1: neither side keeps a window, so that one message can be read without the one before.
+const OFFER: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 const MAX_HEADERS: usize = 64;
 /// What Chromium sends along with a WebSocket's request, its own extensions left out: they would change the session.
 const BROWSERS: [&str; 6] = [

@@ -31,6 +31,9 @@ struct Args {
     /// Bytes of headers in each request besides those that it needs
     #[arg(long, default_value_t = 0, global = true)]
     header_bytes: usize,
+    /// WebSockets offer compression
+    #[arg(long, global = true)]
+    compression: bool,
     /// Do a hundredth of it
     #[arg(long, global = true)]
     brief: bool,
@@ -69,6 +72,7 @@ fn run(args: &Args) -> anyhow::Result<Value> {
         path: args.path.clone(),
         transport: args.transport,
         header_bytes: args.header_bytes,
+        compression: args.compression,
         server_pid: args.server_pid,
         length: match args.brief {
             true => Length::Brief,

@@ -32,8 +32,31 @@ pub struct PacedReport {
     pub latency: Latency,
     /// From an emit until one client had it, for every client.
     pub delivery: Latency,
+    /// Bytes of each message.
+    pub text_bytes: usize,
+    /// Deliveries that came compressed, those of the warm-up among them.
+    pub compressed: u64,
     /// The longest that the server says one of its threads was kept from other tasks, in microseconds, if it was asked.
     pub longest_hold_us: Option<f64>,
+}
+
+/// What is said, and what is asked in the end.
+#[derive(Clone, Copy, Debug)]
+pub struct Paced {
+    /// Bytes of each message, at least 8.
+    pub text_bytes: usize,
+    /// Whether the server is asked something in the end.
+    pub asking: Asking,
+}
+
+impl Default for Paced {
+    /// 128 bytes, and nothing is asked.
+    fn default() -> Self {
+        Self {
+            text_bytes: numbered::TEXT_BYTES,
+            asking: Asking::Nothing,
+        }
+    }
 }
 
 /// Whether the server is asked what it knows itself.
@@ -45,17 +68,17 @@ pub enum Asking {
     Nothing,
 }
 
-/// Lets all clients join; then the first emits `say` with a string of 128 bytes, and again once all have been told it.
+/// Lets all clients join; then the first emits `say` with a string of so many bytes, and again once all have been told it.
 ///
-/// The server answers `say` by emitting it to all, the sender included, and `held` as `asking` has it. Other events are passed over.
+/// The server answers `say` by emitting it to all, the sender included, and `held` if `plan` asks for that. Other events are passed over.
 ///
 /// # Errors
 ///
 /// If any client is told anything but the message that is under way, or is told it twice; if a connection fails; or if
 /// the deadline passes.
-pub fn paced(swarm: &mut Swarm, asking: Asking) -> Result<PacedReport, LoadError> {
+pub fn paced(swarm: &mut Swarm, plan: &Paced) -> Result<PacedReport, LoadError> {
     swarm.join_all()?;
-    let mut talk = Talk::new(swarm.n_clients());
+    let mut talk = Talk::new(swarm.n_clients(), plan.text_bytes);
     swarm.expect("say");
     for _ in 0..WARM_UP {
         talk.say(swarm)?;
@@ -72,7 +95,7 @@ pub fn paced(swarm: &mut Swarm, asking: Asking) -> Result<PacedReport, LoadError
     let delivery = std::mem::replace(&mut talk.delivery, Latency::new());
     // Who was told the last message twice is so before this one.
     talk.say(swarm)?;
-    let longest_hold_us = match asking {
+    let longest_hold_us = match plan.asking {
         Asking::Held => Some(held(swarm)?),
         Asking::Nothing => None,
     };
@@ -86,6 +109,8 @@ pub fn paced(swarm: &mut Swarm, asking: Asking) -> Result<PacedReport, LoadError
         p99_us: latency.at_us(0.99),
         latency,
         delivery,
+        text_bytes: plan.text_bytes,
+        compressed: swarm.n_compressed(),
         longest_hold_us,
     })
 }
@@ -123,8 +148,8 @@ struct Talk {
 }
 
 impl Talk {
-    fn new(clients: usize) -> Self {
-        let text = numbered::text();
+    fn new(clients: usize, text_bytes: usize) -> Self {
+        let text = prose(text_bytes);
         Self {
             number: 0,
             packet: format!(r#"42["say","{text}"]"#).into_bytes(),
@@ -163,7 +188,31 @@ impl Talk {
     }
 }
 
+/// Text that compresses about as well as what people say: words, some of them often.
+fn prose(bytes: usize) -> String {
+    let mut text = String::with_capacity(bytes + 16);
+    text.push_str("00000000");
+    let mut random = fastrand::Rng::with_seed(1);
+    while text.len() < bytes {
+        // The last ones are said most.
+        let word = random.usize(..WORDS.len() * WORDS.len()).isqrt();
+        text.push(' ');
+        text.push_str(WORDS[word]);
+        if random.u8(..3) == 0 {
+            text.push_str(&random.u16(..10_000).to_string());
+        }
+    }
+    text.truncate(bytes.max(8));
+    text
+}
+
 const PREFIX: &[u8] = br#"42["say",""#;
+const WORDS: [&str; 32] = [
+    "voltage", "harbour", "gravel", "quorum", "lantern", "walnut", "ferry", "meadow", "signal",
+    "copper", "thunder", "violin", "ladder", "oyster", "engine", "market", "window", "paper",
+    "evening", "number", "people", "before", "every", "which", "would", "from", "there", "have",
+    "that", "with", "and", "the",
+];
 const WARM_UP: u32 = 20;
 /// Enough for two seconds of a bare loop's CPU, so that the share outside the kernel means something.
 const DELIVERIES: usize = 300_000;

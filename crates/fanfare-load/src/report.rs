@@ -212,6 +212,11 @@ impl From<PacedReport> for Findings {
                 Unit::Microseconds,
             )
             .count("messages", report.messages)
+            .known(
+                "of their deliveries, came compressed",
+                (0 < report.compressed).then_some(report.compressed as f64),
+                Unit::Count,
+            )
             .figure("deliveries", per_s, Unit::PerSecond)
             .latency("until all had it", report.latency)
             .latency("until one had it", report.delivery)

@@ -7,7 +7,7 @@ use clap::builder::RangedU64ValueParser;
 
 use crate::error::LoadError;
 use crate::memory::Memory;
-use crate::paced::Asking;
+use crate::paced::{Asking, Paced};
 use crate::report::Report;
 use crate::slow::Slow;
 use crate::storm::Leaving;
@@ -36,6 +36,9 @@ pub enum Scenario {
     },
     /// One says 128 bytes to all, again and again, one message under way: 'say'
     Paced {
+        /// Bytes of each message
+        #[arg(long, value_name = "BYTES", default_value_t = 128, value_parser = RangedU64ValueParser::<usize>::new().range(8..=65_536))]
+        bytes: usize,
         /// Ask the server then how long a thread of its was kept at most: 'held'
         #[arg(long)]
         held: bool,
@@ -135,8 +138,16 @@ impl Scenario {
             Self::Gather { total, hold } => {
                 gather(clients, total, Duration::from_secs(hold))?.into()
             }
-            Self::Paced { held: true } => paced(clients, Asking::Held)?.into(),
-            Self::Paced { held: false } => paced(clients, Asking::Nothing)?.into(),
+            Self::Paced { bytes, held } => {
+                let plan = Paced {
+                    text_bytes: bytes,
+                    asking: match held {
+                        true => Asking::Held,
+                        false => Asking::Nothing,
+                    },
+                };
+                paced(clients, &plan)?.into()
+            }
             Self::Burst => burst(clients)?.into(),
             Self::Pending { messages } => pending(clients, messages)?.into(),
             Self::Echo => echo(clients)?.into(),

@@ -30,6 +30,8 @@ pub struct Load {
     pub transport: Transport,
     /// How they speak TLS, if they do.
     pub tls: Option<Tls>,
+    /// Their WebSockets offer permessage-deflate, without windows that are kept.
+    pub compression: bool,
     /// Bytes of headers in each request besides those that it needs, such as a browser sends.
     pub header_bytes: usize,
     /// The server's process, if what it uses is to be measured.
@@ -59,6 +61,7 @@ impl Load {
             clients,
             transport: Transport::WebSocket,
             tls: None,
+            compression: false,
             header_bytes: 0,
             server_pid: None,
             length: Length::Full,
@@ -130,7 +133,7 @@ impl Site {
             epoll,
             address: load.address,
             tls: load.tls.clone(),
-            requests: Requests::new(&load.host, &load.path, load.header_bytes),
+            requests: Requests::of(load),
             transport: load.transport,
             first_narrow: usize::MAX,
             has_small_segments: false,

@@ -6,6 +6,7 @@ use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::client::{Client, Incoming};
 use crate::error::{LoadError, failed};
+use crate::inflater::Inflater;
 use crate::line::Pulled;
 use crate::meter::{Meter, Spent};
 use crate::site::{ClientId, Lane, Length, Load, MAX_JOINING, Site, Transport, allow_sockets};
@@ -32,6 +33,7 @@ pub struct Swarm {
     progress: Progress,
     pub(crate) meter: Meter,
     watch: Option<Watch>,
+    inflater: Inflater,
     buffer: Vec<u8>,
     events: Vec<EpollEvent>,
 }
@@ -102,6 +104,7 @@ impl Swarm {
             },
             meter: Meter::new(load.server_pid)?,
             watch: None,
+            inflater: Inflater::new(),
             buffer: vec![0; READ_BUFFER_BYTES],
             events: vec![EpollEvent::empty(); EVENTS_PER_TURN],
             load,
@@ -154,6 +157,11 @@ impl Swarm {
     /// Bytes that the kernel holds for the server's connections, if the server is on this machine.
     pub(crate) fn kernel_queued_bytes(&self) -> Result<Option<u64>, LoadError> {
         self.meter.kernel_queued_bytes(self.site.address().port())
+    }
+
+    /// Messages so far that came compressed.
+    pub(crate) fn n_compressed(&self) -> u64 {
+        self.inflater.n_messages()
     }
 
     /// Fails if clients come in another way than over WebSocket.
@@ -375,8 +383,14 @@ impl Swarm {
             };
             let mut rest = &self.buffer[..filled];
             while let Some((incoming, length)) = client.take(lane, rest, &self.site)? {
+                let incoming = match incoming {
+                    Incoming::Compressed(payload) => {
+                        client.take_inflated(self.inflater.inflate(payload), &self.site)?
+                    }
+                    incoming => incoming,
+                };
                 match incoming {
-                    Incoming::Nothing => {}
+                    Incoming::Nothing | Incoming::Compressed(_) => {}
                     Incoming::Joined => {
                         self.n_joining -= 1;
                         self.n_joined += 1;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use fanfare::{Config, Io};
 use fanfare_load::{
-    Asking, Leaving, Load, Memory, Slow, Swarm, Transport, burst, churn, echo, gather, heartbeat,
-    idle, memory, paced, pending, rooms, slow, storm,
+    Asking, Leaving, Load, Memory, Paced, Slow, Swarm, Transport, burst, churn, echo, gather,
+    heartbeat, idle, memory, paced, pending, rooms, slow, storm,
 };
 
 use crate::server::Server;
@@ -18,7 +18,11 @@ const TRANSPORTS: [Transport; 3] = [Transport::WebSocket, Transport::Polling, Tr
 fn one_message_at_a_time_reaches_everybody() {
     let server = Server::of_bench();
     for transport in TRANSPORTS {
-        let report = paced(&mut server.swarm_over(transport, 100), Asking::Held)
+        let plan = Paced {
+            asking: Asking::Held,
+            ..Paced::default()
+        };
+        let report = paced(&mut server.swarm_over(transport, 100), &plan)
             .unwrap_or_else(|error| panic!("over {transport}: {error}"));
         assert_eq!(report.messages, 30);
         assert_eq!(report.latency.quantiles().count, 30);
@@ -29,10 +33,43 @@ fn one_message_at_a_time_reaches_everybody() {
 }
 
 #[test]
+fn who_offers_compression_is_told_everything_too() {
+    let config = Config {
+        websocket_compression: Some(1_024),
+        ..Config::default()
+    };
+    let server = Server::with(config);
+    let plan = Paced {
+        text_bytes: 8_192,
+        ..Paced::default()
+    };
+    for (offers, transport, is_compressed) in [
+        (true, Transport::WebSocket, true),
+        (true, Transport::Upgrade, true),
+        (true, Transport::Polling, false),
+        (false, Transport::WebSocket, false),
+    ] {
+        let load = Load {
+            compression: offers,
+            transport,
+            ..server.load(20)
+        };
+        let mut swarm = Swarm::new(load).expect("so many sockets are allowed");
+        let report = paced(&mut swarm, &plan).unwrap_or_else(|error| panic!("{error}"));
+        let deliveries = report.delivery.quantiles().count;
+        assert_eq!(deliveries, 20 * report.messages as u64);
+        match is_compressed {
+            true => assert!(deliveries < report.compressed, "{report:?}"),
+            false => assert_eq!(report.compressed, 0),
+        }
+    }
+}
+
+#[test]
 fn over_tls_everybody_is_told_too() {
     let server = Server::of_bench_over_tls();
     for transport in TRANSPORTS {
-        let report = paced(&mut server.swarm_over(transport, 50), Asking::Nothing)
+        let report = paced(&mut server.swarm_over(transport, 50), &Paced::default())
             .unwrap_or_else(|error| panic!("over {transport}: {error}"));
         assert_eq!(
             report.delivery.quantiles().count,

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use fanfare::{Ack, Args, Config, Io, Refusal, Socket};
 use fanfare_load::{
-    Asking, Load, LoadError, Swarm, Transport, churn, echo, gather, heartbeat, paced, pending,
-    rooms,
+    Load, LoadError, Paced, Swarm, Transport, churn, echo, gather, heartbeat, paced, pending, rooms,
 };
 
 use crate::server::Server;
@@ -37,7 +36,10 @@ fn swarm(register: impl FnOnce(&Io)) -> (Server, Swarm) {
 #[test]
 fn a_server_that_does_not_know_an_event_is_told_which() {
     let (_server, mut swarm) = swarm(|_| ());
-    check(paced(&mut swarm, Asking::Nothing), "does not answer 'say'");
+    check(
+        paced(&mut swarm, &Paced::default()),
+        "does not answer 'say'",
+    );
     check(pending(&mut swarm, 2), "does not answer 'burst'");
     check(echo(&mut swarm), "does not answer 'echo'");
     let two = NonZeroUsize::new(2).expect("two");
@@ -52,7 +54,7 @@ fn a_certificate_of_somebody_else_is_not_trusted() {
         ..other.load(4)
     };
     let mut swarm = Swarm::new(load).expect("four sockets");
-    check(paced(&mut swarm, Asking::Nothing), "connection failed");
+    check(paced(&mut swarm, &Paced::default()), "connection failed");
 }
 
 #[test]
@@ -127,7 +129,7 @@ fn a_server_that_is_not_there_is_named() {
         };
         let mut swarm = Swarm::new(load).expect("two sockets");
         check(
-            paced(&mut swarm, Asking::Nothing),
+            paced(&mut swarm, &Paced::default()),
             &format!("nobody listens at {address}"),
         );
     }
@@ -144,7 +146,7 @@ fn what_is_no_socket_io_is_named() {
         };
         let mut swarm = Swarm::new(load).expect("two sockets");
         check(
-            paced(&mut swarm, Asking::Nothing),
+            paced(&mut swarm, &Paced::default()),
             "its answer was 'HTTP/1.1 404 Not Found'",
         );
     }
@@ -159,7 +161,7 @@ fn who_listens_and_says_nothing_is_no_socket_io() {
         ..Load::new(address, 2)
     };
     let mut swarm = Swarm::new(load).expect("two sockets");
-    check(paced(&mut swarm, Asking::Nothing), "nobody could join");
+    check(paced(&mut swarm, &Paced::default()), "nobody could join");
 }
 
 #[test]
@@ -187,7 +189,7 @@ fn who_is_not_let_in_is_told_what_was_missing() {
         io.use_connect(|_| async { Err(Refusal::new("a token is needed")) });
     });
     let said = r#"not let in: 44{"message":"a token is needed"}; it came without a cookie and without auth"#;
-    check(paced(&mut swarm, Asking::Nothing), said);
+    check(paced(&mut swarm, &Paced::default()), said);
 }
 
 #[test]
@@ -206,7 +208,7 @@ fn a_message_told_twice_is_noticed_even_if_it_is_the_last() {
         });
     });
     check(
-        paced(&mut swarm, Asking::Nothing),
+        paced(&mut swarm, &Paced::default()),
         r#"was told 42["say","00000770"#,
     );
 }

@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// Bytes of headers in each request besides those that it needs, such as a browser sends
     #[arg(long, value_name = "BYTES", default_value_t = 0, global = true, value_parser = clap::value_parser!(u16).range(..=16_384))]
     pub(super) header_bytes: u16,
+    /// WebSockets offer compression, as browsers do
+    #[arg(long, global = true)]
+    pub(super) compression: bool,
     /// Do a hundredth of it: enough to see whether the server does it right
     #[arg(long, global = true)]
     pub(super) brief: bool,

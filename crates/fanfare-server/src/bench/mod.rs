@@ -44,6 +44,7 @@ fn load(args: &Args) -> anyhow::Result<()> {
         path: args.path.clone(),
         transport: args.transport,
         header_bytes: args.header_bytes.into(),
+        compression: args.compression,
         server_pid: args.pid,
         length: if args.brief {
             Length::Brief

@@ -28,6 +28,7 @@ use crate::{
     session::{Opening, Session},
     sessions::Sessions,
     shard::Shard,
+    shutdown::Phase,
     socket_id::SocketId,
 };
 
@@ -49,8 +50,7 @@ pub(crate) struct Server {
     pub(crate) alike: Alike,
     /// Sessions of an address that have joined no namespace yet.
     joining: Mutex<HashMap<IpAddr, usize>>,
-    /// Whether the server is shutting down.
-    pub(crate) closing: watch::Sender<bool>,
+    pub(crate) phase: watch::Sender<Phase>,
     /// Everything that a shutdown waits for: connections and handlers.
     pub(crate) tasks: TaskTracker,
 }
@@ -77,7 +77,7 @@ impl Server {
             n_keys: AtomicU32::new(0),
             n_counted_rooms: AtomicUsize::new(0),
             joining: Mutex::default(),
-            closing: watch::Sender::new(false),
+            phase: watch::Sender::new(Phase::Serving),
             tasks: TaskTracker::new(),
         }
     }
@@ -87,8 +87,18 @@ impl Server {
         self.shards.get().map_or(&[], |shards| shards)
     }
 
+    /// The server's end is so far, unless it is further.
+    pub(crate) fn begin(&self, phase: Phase) {
+        self.phase.send_if_modified(|reached| {
+            let is_further = *reached < phase;
+            *reached = phase.max(*reached);
+            is_further
+        });
+    }
+
+    /// Whether nobody new is let in.
     pub(crate) fn is_closing(&self) -> bool {
-        *self.closing.borrow()
+        *self.phase.borrow() != Phase::Serving
     }
 
     /// Opens a session, which is under its deadlines from here on.

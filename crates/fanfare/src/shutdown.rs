@@ -2,9 +2,30 @@
 
 use std::sync::Arc;
 
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until, timeout},
+};
 
 use crate::{reason::DisconnectReason, server::Server};
+
+/// How far a server's end is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Phase {
+    Serving,
+    /// Nobody new comes; who is there is served until its turn.
+    Draining,
+    /// Every session has been ended.
+    Ended,
+}
+
+impl Phase {
+    /// Waits until the server's end is so far.
+    pub(crate) async fn reached(self, mut phase: watch::Receiver<Self>) {
+        // An error means that the server is gone altogether.
+        let _ = phase.wait_for(|phase| self <= *phase).await.map(drop);
+    }
+}
 
 pub(crate) async fn run(server: &Arc<Server>) {
     drain(server).await;
@@ -19,7 +40,7 @@ pub(crate) async fn run(server: &Arc<Server>) {
 
 /// Ends all sessions, evenly over the time that there is for it. None begins from here on.
 pub(crate) async fn drain(server: &Server) {
-    server.closing.send_replace(true);
+    server.begin(Phase::Draining);
     let sessions: Vec<_> = server
         .shards()
         .iter()
@@ -33,4 +54,5 @@ pub(crate) async fn drain(server: &Server) {
         }
         session.end(DisconnectReason::ServerShuttingDown);
     }
+    server.begin(Phase::Ended);
 }

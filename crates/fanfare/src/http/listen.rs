@@ -11,7 +11,6 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host},
-    sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -22,7 +21,7 @@ use super::{
     holding::{Hold, Holding},
     service::RemoteAddr,
 };
-use crate::io::Io;
+use crate::{io::Io, shutdown::Phase};
 
 /// Why a server does not listen.
 #[derive(thiserror::Error)]
@@ -145,6 +144,7 @@ impl Listener {
         let mut accepting = JoinSet::new();
         accepting.spawn(self.accept_all(app));
         accepting.join_all().await;
+        Phase::Ended.reached(io.server().phase.subscribe()).await;
         let _ = timeout(io.config().shutdown_timeout, io.server().tasks.wait()).await;
     }
 
@@ -157,12 +157,12 @@ impl Listener {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let Self { io, socket, .. } = self;
-        let closing = io.server().closing.subscribe();
+        let phase = io.server().phase.subscribe();
         let service = io.layer().layer(app);
         loop {
             let (stream, address) = tokio::select! {
                 accepted = accept(&socket) => accepted,
-                () = closed(closing.clone()) => return,
+                () = Phase::Draining.reached(phase.clone()) => return,
             };
             let service = service.clone();
             let hold = Hold::default();
@@ -179,12 +179,13 @@ impl Listener {
                 .header_read_timeout(io.config().header_timeout)
                 .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
                 .with_upgrades();
-            let closing = closing.clone();
+            let phase = phase.clone();
             io.server().tasks.spawn(async move {
                 let mut connection = pin!(connection);
                 let ended = tokio::select! {
                     ended = &mut connection => ended,
-                    () = closed(closing) => {
+                    // Polls come on it until then.
+                    () = Phase::Ended.reached(phase) => {
                         connection.as_mut().graceful_shutdown();
                         connection.await
                     }
@@ -196,12 +197,6 @@ impl Listener {
             });
         }
     }
-}
-
-/// Waits for the shutdown.
-async fn closed(mut closing: watch::Receiver<bool>) {
-    // An error means that the server is gone altogether.
-    let _ = closing.wait_for(|is_closing| *is_closing).await.map(drop);
 }
 
 /// Accepts a connection, however long it takes.

@@ -385,8 +385,8 @@ impl Io {
     }
 
     /// Stops listening, and tells every socket `server shutting down`, spread over [`Config::drain_time`]; until its turn comes each is
-    /// served as before, and the server stays in its cluster. For what has to go on until the last has gone; [`shutdown`](Self::shutdown)
-    /// does the same, and is to follow.
+    /// served as before, polls on the connections that there are, and the server stays in its cluster. For what has to go on until
+    /// the last has gone; [`shutdown`](Self::shutdown) does the same, and is to follow.
     ///
     /// # Cancel safety
     ///

@@ -183,6 +183,43 @@ async fn a_drain_ends_one_after_the_other_and_lets_nobody_in() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_polls_is_served_on_its_connection_until_its_turn() {
+    let server = Server::with(Config {
+        drain_time: Duration::from_secs(3600),
+        ..Config::default()
+    })
+    .await;
+    let mut polls = Vec::new();
+    for _ in 0..3 {
+        let client = server.polling().await;
+        client.join().await;
+        let connection = client.begin_get().await;
+        polls.push((client, connection));
+    }
+    let draining = tokio::spawn({
+        let io = server.io.clone();
+        async move { io.drain().await }
+    });
+    // The first goes at once, the next in twenty minutes.
+    eventually("one has gone", || server.io.count().sockets == 2).await;
+    for number in 1..=3 {
+        server.io.emit("still", number);
+        let mut staying = Vec::new();
+        for (client, mut connection) in polls {
+            let answer = connection.receive().await;
+            if answer.text() == format!(r#"42["still",{number}]"#) {
+                let next = Request::get(client.target());
+                connection.send(&next.encode()).await;
+                staying.push((client, connection));
+            }
+        }
+        assert_eq!(staying.len(), 2, "of message {number}");
+        polls = staying;
+    }
+    draining.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drain_ends_all_and_a_shutdown_may_follow() {
     let server = Server::with(Config {
         drain_time: Duration::from_millis(20),

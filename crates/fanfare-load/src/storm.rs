@@ -26,8 +26,12 @@ pub struct StormReport {
     pub told_every_number: usize,
     /// From the first connect until the last client was joined, in seconds.
     pub joined_s: f64,
+    /// From then until all had seen the full number, in seconds.
+    pub caught_up_s: f64,
     /// From the first connect until all had seen the full number.
     pub rise: Phase,
+    /// Its messages, as a part of two for each client and four more for each second: what a server needs that tells four times a second.
+    pub messages_of_rate: f64,
     /// From the first cut until all that were left had seen their number.
     pub fall: Option<Phase>,
 }
@@ -69,6 +73,8 @@ pub fn storm(swarm: &mut Swarm, leaving: Leaving) -> Result<StormReport, LoadErr
         swarm.has_done("told all", n_told as u64, swarm.n_clients() as u64);
     }
     let rise = watch.phase(swarm, start)?;
+    let joined_s = joined_s.unwrap_or(rise.cost.wall_s);
+    let at_rate = swarm.n_clients() as f64 * (2.0 + 4.0 * rise.cost.wall_s);
     let fall = match leaving {
         Leaving::Nobody => None,
         Leaving::Half => Some(halve(swarm, &mut watch)?),
@@ -76,7 +82,9 @@ pub fn storm(swarm: &mut Swarm, leaving: Leaving) -> Result<StormReport, LoadErr
     Ok(StormReport {
         clients: swarm.n_clients(),
         told_every_number: watch.views.iter().filter(|view| !view.has_gap).count(),
-        joined_s: joined_s.unwrap_or(rise.cost.wall_s),
+        joined_s,
+        caught_up_s: rise.cost.wall_s - joined_s,
+        messages_of_rate: rise.messages as f64 / at_rate,
         rise,
         fall,
     })

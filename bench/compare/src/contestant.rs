@@ -103,7 +103,7 @@ pub(crate) fn of(scenario: Scenario, clients: usize) -> impl Iterator<Item = Con
         Scenario::Burst => &[
             RAW_GATHER, SAY, RAW_WRITE, WS_SAY, BUN_SAY, OXIDE_SAY, NODE_SAY,
         ],
-        Scenario::Rooms => &[SAY_FEW, SAY, OXIDE_SAY, NODE_SAY],
+        Scenario::Rooms => &[SAY_TO_ALL, SAY, SAY_FEW, OXIDE_SAY, NODE_SAY],
         Scenario::Echo | Scenario::Churn | Scenario::Heartbeat => {
             &[RAW_WRITE, SAY, WS_SAY, BUN_SAY, OXIDE_SAY, NODE_SAY]
         }
@@ -149,6 +149,12 @@ const COUNT: Contestant = Contestant::new(
     Program::Built("examples/count", &[]),
 );
 const SAY: Contestant = Contestant::new("fanfare", Program::Built("say", &[]));
+/// What ten deliveries cost where nobody has to be found.
+const SAY_TO_ALL: Contestant = Contestant {
+    name: "fanfare, to all",
+    words: Some(&["paced"]),
+    ..SAY
+};
 /// As many clients as two rooms have.
 const SAY_FEW: Contestant = Contestant {
     name: "fanfare, 20 clients in all",

@@ -200,13 +200,13 @@ impl Args {
 }
 
 impl Plan {
-    /// Compression, TLS and a cluster have none; it is to be known what they cost.
+    /// A room, compression, TLS and a cluster have none; it is to be known what they cost.
     fn has_goal(self) -> bool {
         self.scenario.goal(self.clients).is_some()
             || !self.scenario.bounds().is_empty()
             || matches!(
                 self.scenario,
-                Scenario::Compressed | Scenario::Cluster | Scenario::Tls
+                Scenario::Rooms | Scenario::Compressed | Scenario::Cluster | Scenario::Tls
             )
     }
 }

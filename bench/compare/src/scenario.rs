@@ -122,7 +122,7 @@ impl Scenario {
             Self::Pending8 => "are told 128 bytes, eight messages at a time from one handler",
             Self::Burst => "are told 128 bytes, many messages from one handler",
             Self::Rooms => {
-                "are in a room each, and one room of ten after the other is told 128 bytes"
+                "are in a room each, and one room of ten after the other is told 128 bytes; beside it one message to all at a time"
             }
             Self::Echo => "emit 128 bytes with an ack each, and again once they have it",
             Self::Churn => "connect, join, leave and close, again and again",

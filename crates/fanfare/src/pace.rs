@@ -1,8 +1,8 @@
 //! Pace: how often everyone is told of a number that changes all the time.
 //!
-//! At once after a rest, then once in each pause. What has stood still for a moment is told before the pause is over, once
-//! until there was a rest again, so that a crowd that has come sees its number soon. In any time there are no more turns than
-//! that has pauses, and two: whoever has had an early one has had a first one after a rest of two pauses before.
+//! At once after a rest, then once in each pause. What has stood still for a moment is told before the pause is over, so that a
+//! crowd that has come sees its number soon; but once only after each rest of two pauses, so that in a time t there are
+//! at most 2 + t / pause turns.
 
 use std::time::Duration;
 

@@ -76,7 +76,13 @@ pub(super) fn refused(refused: &Refused, is_upgrade: bool) -> Ours {
         message,
     } = refused.told();
     if status == 503 {
-        return unavailable(message.to_owned());
+        let mut answer = unavailable(message.to_owned());
+        if matches!(refused, Refused::Closing) {
+            // A balancer that has it open finds another server then.
+            let close = HeaderValue::from_static("close");
+            answer.headers_mut().insert(header::CONNECTION, close);
+        }
+        return answer;
     }
     if is_upgrade {
         return no_websocket(refused, message);

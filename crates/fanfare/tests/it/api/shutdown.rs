@@ -128,10 +128,9 @@ async fn clients_that_come_during_the_shutdown_do_not_stay() {
         let coming: Vec<_> = (0..4)
             .map(|_| {
                 tokio::spawn(async move {
-                    let target = "/socket.io/?EIO=4&transport=polling";
                     while let Ok(stream) = TcpStream::connect(address).await {
                         let mut http = Http::over(stream);
-                        if !http.try_send(&Request::get(target).encode()).await
+                        if !http.try_send(&Request::get(OPENING).encode()).await
                             || http.try_receive().await.is_none_or(|it| it.status != 200)
                         {
                             return;
@@ -196,6 +195,8 @@ async fn who_polls_is_served_on_its_connection_until_its_turn() {
         let connection = client.begin_get().await;
         polls.push((client, connection));
     }
+    let mut idle = Http::connect(server.address).await;
+    idle.ask(&Request::get("/")).await;
     let draining = tokio::spawn({
         let io = server.io.clone();
         async move { io.drain().await }
@@ -216,6 +217,13 @@ async fn who_polls_is_served_on_its_connection_until_its_turn() {
         assert_eq!(staying.len(), 2, "of message {number}");
         polls = staying;
     }
+    // Nobody new, and who asks is sent away for good.
+    let refused = idle.ask(&Request::get(OPENING)).await;
+    assert_eq!(
+        (refused.status, refused.header("connection")),
+        (503, Some("close"))
+    );
+    idle.receive_end().await;
     draining.abort();
 }
 
@@ -236,3 +244,5 @@ async fn a_drain_ends_all_and_a_shutdown_may_follow() {
     within("the shutdown", server.io.shutdown()).await;
     assert_eq!(server.io.metrics().sessions, 0);
 }
+
+const OPENING: &str = "/socket.io/?EIO=4&transport=polling";

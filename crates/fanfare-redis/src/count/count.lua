@@ -2,10 +2,11 @@
 -- What goes in and out is described where it is read and written: report.rs.
 --
 -- KEYS[1]  the prefix of all that is kept; put it in braces, and a Redis Cluster keeps it in one place:
+--   :state     hash    what most reports need: last, when a report was last taken; top, the newest version; spared, until when
+--                      nobody is taken out; and how many there are in :heard, :syncing, :reap and :dirty, as live, syncing,
+--                      reaping and dirty
 --   :nodes     hash    node -> epoch seq, of the newest report
---   :lease     zset    node -> when it is taken out
---   :late      zset    node -> when it may be gone
---   :state     hash    last: when a report was last taken; top: the newest version
+--   :heard     zset    node -> when that was taken
 --   :row:NODE  hash    key -> sockets anonymous
 --   :sum       hash    key -> sockets anonymous rows since: the sum of all rows
 --   :u:LIFE    set     key and user, of a node's life
@@ -29,10 +30,23 @@ local FIRST_ROW = 16
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
--- What most reports need, so that one that changes nothing costs the broker few commands.
-local state = redis.call('HMGET', P .. ':state', 'last', 'top')
-local last, top = tonumber(state[1] or '0'), tonumber(state[2] or '0')
-local syncing, reaping = redis.call('SCARD', P .. ':syncing'), redis.call('SCARD', P .. ':reap')
+-- A report that changes nothing shall cost the broker few commands.
+local FIELDS = { 'last', 'top', 'spared', 'live', 'syncing', 'reaping', 'dirty' }
+local state = redis.call('HMGET', P .. ':state', unpack(FIELDS))
+for i, field in ipairs(FIELDS) do
+  state[field] = tonumber(state[i] or '0')
+end
+
+-- Puts `member` into a set, or takes it out; `field` says how many are in it.
+local function put(set, field, member)
+  state[field] = state[field] + redis.call('SADD', P .. set, member)
+end
+
+local function take(set, field, member)
+  if state[field] > 0 then
+    state[field] = state[field] - redis.call('SREM', P .. set, member)
+  end
+end
 
 local sums, touched, edges = {}, {}, {}
 
@@ -89,13 +103,7 @@ end
 
 local function end_users(life)
   if redis.call('EXISTS', P .. ':u:' .. life) == 1 then
-    reaping = reaping + redis.call('SADD', P .. ':reap', life)
-  end
-end
-
-local function has_all_users(node)
-  if syncing > 0 then
-    syncing = syncing - redis.call('SREM', P .. ':syncing', node)
+    put(':reap', 'reaping', life)
   end
 end
 
@@ -111,21 +119,26 @@ local function take_out(gone)
     end_users(gone .. ':' .. string.match(life, '^(%S+) '))
   end
   redis.call('HDEL', P .. ':nodes', gone)
-  redis.call('ZREM', P .. ':lease', gone)
-  redis.call('ZREM', P .. ':late', gone)
-  has_all_users(gone)
+  state.live = state.live - redis.call('ZREM', P .. ':heard', gone)
+  take(':syncing', 'syncing', gone)
 end
 
 -- Nobody could report for so long: it is the broker that was away, and nobody is to blame.
-if last + LATE <= now then
-  for _, known in ipairs(redis.call('ZRANGE', P .. ':lease', 0, -1)) do
-    redis.call('ZADD', P .. ':lease', now + LEASE, known)
-  end
+if state.live > 0 and state.last + LATE <= now then
+  state.spared = now + LEASE
 end
 
--- Leases that have ended.
-for _, gone in ipairs(redis.call('ZRANGEBYSCORE', P .. ':lease', '-inf', now)) do
-  take_out(gone)
+-- Nodes that have been silent: those whose lease has ended are taken out, the others may be gone, unless this is their report.
+local late, was_late = {}, false
+local silent = redis.call('ZRANGEBYSCORE', P .. ':heard', '-inf', now - LATE, 'WITHSCORES')
+for i = 1, #silent, 2 do
+  if math.max(tonumber(silent[i + 1]) + LEASE, state.spared) <= now then
+    take_out(silent[i])
+  elseif silent[i] == node then
+    was_late = true
+  else
+    table.insert(late, silent[i])
+  end
 end
 
 -- Whether the report fits what is known of its node.
@@ -149,7 +162,7 @@ elseif not begins and (not kept or epoch ~= kept_epoch or kept_seq < base) then
 end
 
 if verdict == 'accepted' then
-  last = now
+  state.last = now
 end
 if verdict == 'accepted' and stage == 'ends' then
   take_out(node)
@@ -186,18 +199,17 @@ elseif verdict == 'accepted' then
     at = at + 3
   end
   redis.call('HSET', P .. ':nodes', node, epoch .. ' ' .. seq)
-  redis.call('ZADD', P .. ':lease', now + LEASE, node)
-  redis.call('ZADD', P .. ':late', now + LATE, node)
+  state.live = state.live + redis.call('ZADD', P .. ':heard', now, node)
   if string.sub(stage, -4) == 'more' then
-    syncing = syncing + redis.call('SADD', P .. ':syncing', node)
+    put(':syncing', 'syncing', node)
   else
-    has_all_users(node)
+    take(':syncing', 'syncing', node)
   end
 end
 
 -- Users of ended lives, a part of them at a time.
 local budget = MAX_REAPED
-while budget > 0 and reaping > 0 do
+while budget > 0 and state.reaping > 0 do
   local life = redis.call('SRANDMEMBER', P .. ':reap')
   local taken = redis.call('SPOP', P .. ':u:' .. life, budget)
   for _, entry in ipairs(taken) do
@@ -205,7 +217,7 @@ while budget > 0 and reaping > 0 do
     out(string.sub(rest, 1, tonumber(len)), string.sub(rest, tonumber(len) + 1))
   end
   if #taken < budget then
-    reaping = reaping - redis.call('SREM', P .. ':reap', life)
+    take(':reap', 'reaping', life)
   end
   budget = budget - #taken
 end
@@ -221,11 +233,10 @@ for key in pairs(touched) do
     redis.call('HDEL', P .. ':sum', key)
     redis.call('ZADD', P .. ':gone', now, key)
   end
-  top = math.max(top + 1, now)
-  redis.call('ZADD', P .. ':ver', top, key)
-  redis.call('SADD', P .. ':dirty', key)
+  state.top = math.max(state.top + 1, now)
+  redis.call('ZADD', P .. ':ver', state.top, key)
+  put(':dirty', 'dirty', key)
 end
-redis.call('HSET', P .. ':state', 'last', last, 'top', top)
 -- What is left of keys that nobody has counted for a minute. That can wait for one report in ten.
 if seq % 10 == 0 then
   for _, key in ipairs(redis.call('ZRANGEBYSCORE', P .. ':gone', '-inf', now - 60000, 'LIMIT', 0, 100)) do
@@ -246,16 +257,17 @@ local function push_total(list, key, version)
   end
 end
 
-local late = redis.call('ZRANGEBYSCORE', P .. ':late', '-inf', now)
-local unsettled = syncing + reaping
-local live = redis.call('ZCARD', P .. ':lease')
+if was_late and verdict ~= 'accepted' then
+  table.insert(late, node)
+end
+local unsettled = state.syncing + state.reaping
 
 -- What all nodes are told, as far as the rate allows.
 -- Between two publications of a key: more time where more nodes are told.
-local gap = math.max(math.min(live, 100) * 2.5, FEW)
+local gap = math.max(math.min(state.live, 100) * 2.5, FEW)
 local wait = 0
 local news, told = {}, 0
-for _, key in ipairs(redis.call('SMEMBERS', P .. ':dirty')) do
+for _, key in ipairs(state.dirty > 0 and redis.call('SMEMBERS', P .. ':dirty') or {}) do
   local next = tonumber(redis.call('HGET', P .. ':pub', key) or '0') + gap
   -- A clock that was set back must not silence anybody.
   if now < next and next <= now + gap then
@@ -264,7 +276,7 @@ for _, key in ipairs(redis.call('SMEMBERS', P .. ':dirty')) do
     push_total(news, key, redis.call('ZSCORE', P .. ':ver', key))
     told = told + 1
     redis.call('HSET', P .. ':pub', key, now)
-    redis.call('SREM', P .. ':dirty', key)
+    take(':dirty', 'dirty', key)
   end
 end
 if told > 0 or #edges > 0 then
@@ -279,27 +291,38 @@ if told > 0 or #edges > 0 then
   redis.call('PUBLISH', CHANNEL, cjson.encode(news))
 end
 
+local changed = {}
+for i, field in ipairs(FIELDS) do
+  if state[field] ~= tonumber(state[i] or '0') then
+    table.insert(changed, field)
+    table.insert(changed, state[field])
+  end
+end
+if #changed > 0 then
+  redis.call('HSET', P .. ':state', unpack(changed))
+end
+
 if verdict ~= 'accepted' then
   return { verdict }
 end
 
 -- What the node has not seen yet.
-if seen > top then
+if seen > state.top then
   seen = 0
 end
-local reply = { verdict, tostring(now), tostring(top), tostring(live) }
+local reply = { verdict, tostring(now), tostring(state.top), tostring(state.live) }
 table.insert(reply, tostring(#late))
 table.insert(reply, tostring(unsettled))
 table.insert(reply, tostring(wait))
-local newer = seen < top and redis.call('ZRANGEBYSCORE', P .. ':ver', '(' .. seen, '+inf', 'WITHSCORES') or {}
+local newer = seen < state.top and redis.call('ZRANGEBYSCORE', P .. ':ver', '(' .. seen, '+inf', 'WITHSCORES') or {}
 table.insert(reply, tostring(#newer / 2))
 for i = 1, #newer, 2 do
   push_total(reply, newer[i], newer[i + 1])
 end
 
 local doubtful, doubted = {}, 0
-for _, silent in ipairs(late) do
-  local kept = redis.call('HGETALL', P .. ':row:' .. silent)
+for _, quiet in ipairs(late) do
+  local kept = redis.call('HGETALL', P .. ':row:' .. quiet)
   for i = 1, #kept, 2 do
     local sockets = row_of(kept[i + 1])
     if sockets > 0 then

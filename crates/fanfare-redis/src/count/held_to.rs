@@ -98,19 +98,38 @@ impl Pair {
 
     /// The node's lease ends now, in both.
     async fn expire(&mut self, node: &str) {
-        let lease = format!("{PREFIX}:lease");
-        let in_script: Result<(), _> = redis::cmd("ZADD")
-            .arg(lease)
-            .arg("XX")
-            .arg(1)
-            .arg(node)
-            .query_async(&mut self.connection)
-            .await;
-        in_script.expect("a sorted set");
+        let long_ago = Duration::from_millis(1);
+        self.hear(node, long_ago).await;
         if let Some(node) = self.model.nodes.get_mut(node) {
-            node.lease = Duration::from_millis(1);
+            node.lease = long_ago;
         }
     }
+
+    /// The node was last heard at `heard`, in both.
+    async fn hear(&mut self, node: &str, heard: Duration) {
+        let mut set = redis::cmd("ZADD");
+        set.arg(format!("{PREFIX}:heard")).arg("XX");
+        set.arg(millis(heard)).arg(node);
+        let in_script: Result<(), _> = set.query_async(&mut self.connection).await;
+        in_script.expect("a sorted set");
+        if let Some(node) = self.model.nodes.get_mut(node) {
+            node.heard = heard;
+        }
+    }
+
+    /// Nobody was heard since `last`, in both.
+    async fn hear_nobody_since(&mut self, last: Duration) {
+        let mut set = redis::cmd("HSET");
+        set.arg(format!("{PREFIX}:state")).arg("last");
+        set.arg(millis(last));
+        let in_script: Result<(), _> = set.query_async(&mut self.connection).await;
+        in_script.expect("a hash");
+        self.model.last = last;
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    time.as_millis().try_into().expect("it is a date")
 }
 
 /// Versions differ, as keys that change together may do so in any order; the wait is a matter of milliseconds.
@@ -249,6 +268,51 @@ async fn an_old_report_is_refused_by_its_date() {
     assert_eq!(pair.script(&report).await, Reply::Late);
     report.made = Some(standing.now + Duration::from_secs(1));
     assert!(matches!(pair.script(&report).await, Reply::Accepted(_)));
+}
+
+/// The first report of a node, with one socket.
+fn first_of(node: &str) -> Report {
+    let row = Row {
+        sockets: 1,
+        anonymous: 1,
+    };
+    Report {
+        node: node.into(),
+        epoch: 1,
+        seq: 1,
+        stage: Stage::Begins { has_more: false },
+        rows: [("/".into(), Some(row))].into(),
+        ..Report::default()
+    }
+}
+
+#[tokio::test]
+async fn who_is_silent_may_be_gone_and_is_taken_out_unless_nobody_could_report() {
+    let redis = Redis::start().await;
+    let mut pair = Pair::new(&redis).await;
+    let (mut a, b) = (first_of("a"), first_of("b"));
+    pair.run(&a).await;
+    pair.run(&b).await;
+    a.stage = Stage::Goes { has_more: false };
+    a.rows.clear();
+    for (silent, is_away, late, live) in [
+        (timing::late(timing::LEASE), false, 1, 2),
+        (timing::LEASE, true, 1, 2),
+        // It is still spared.
+        (timing::LEASE, false, 1, 2),
+    ] {
+        let heard = pair.now - silent;
+        pair.hear("b", heard).await;
+        if is_away {
+            pair.hear_nobody_since(heard).await;
+        }
+        (a.base, a.seq) = (a.seq, a.seq + 1);
+        let Reply::Accepted(standing) = pair.run(&a).await else {
+            panic!("it is taken")
+        };
+        assert_eq!((standing.late, standing.live), (late, live), "{silent:?}");
+        assert_eq!(standing.doubtful[&Key::from("/")], 1);
+    }
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ pub(crate) struct Broker {
     users: BTreeMap<Key, BTreeMap<Box<str>, u64>>,
     reaping: BTreeSet<Life>,
     /// When anybody was last heard.
-    last: Duration,
+    pub(crate) last: Duration,
     top: u64,
     versions: BTreeMap<Key, u64>,
     published: BTreeMap<Key, Duration>,
@@ -47,7 +47,7 @@ type Life = (Box<str>, u64);
 pub(crate) struct Node {
     epoch: u64,
     seq: u64,
-    heard: Duration,
+    pub(crate) heard: Duration,
     /// When it is taken out.
     pub(crate) lease: Duration,
     rows: BTreeMap<Key, Row>,

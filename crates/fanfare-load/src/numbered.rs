@@ -55,11 +55,17 @@ impl Numbered {
 
 /// The number before `text` in `7,"text"]`.
 pub(crate) fn read(args: &[u8], text: &str) -> Option<u32> {
-    let digits = args
-        .strip_suffix(br#""]"#)?
-        .strip_suffix(text.as_bytes())?
-        .strip_suffix(br#",""#)?;
-    str::from_utf8(digits).ok()?.parse().ok()
+    let comma = args.iter().position(|byte| *byte == b',')?;
+    let (digits, rest) = args.split_at(comma);
+    let rest = rest.strip_prefix(br#",""#)?.strip_prefix(text.as_bytes())?;
+    let number = str::from_utf8(digits).ok()?.parse().ok()?;
+    is_end(rest.strip_prefix(b"\"")?).then_some(number)
+}
+
+/// Whether the arguments of an event end here. Servers that let clients come back, by connection state recovery, add a string to
+/// each event: its place in what they keep.
+pub(crate) fn is_end(rest: &[u8]) -> bool {
+    matches!(rest, b"]" | [b',', b'"', .., b'"', b']'])
 }
 
 /// What is said besides the number, unless a scenario has its own.
@@ -92,6 +98,7 @@ mod tests {
     fn a_number_left_out_repeated_or_with_another_text_is_wrong() {
         check(&[r#"42["say",0,"hi"]"#, r#"42["say",1,"hi"]"#], "2 told");
         check(&[r#"42["user count",5]"#], "0 told");
+        check(&[r#"42["say",0,"hi","AAAAAAAAAAA"]"#], "1 told");
         check(
             &[r#"42["say",1,"hi"]"#],
             r#"client 0: was told 42["say",1,"hi"] instead of number 0"#,

@@ -158,6 +158,12 @@ impl Talk {
         }
     }
 
+    /// Whether this is the message under way.
+    fn is_it(&self, packet: &[u8]) -> bool {
+        let args = self.packet.strip_suffix(b"]").unwrap_or_default();
+        packet.strip_prefix(args).is_some_and(numbered::is_end)
+    }
+
     /// Emits the next message, and returns when all have been told it.
     fn say(&mut self, swarm: &mut Swarm) -> Result<Duration, LoadError> {
         self.number += 1;
@@ -168,7 +174,7 @@ impl Talk {
         let mut n_untold = swarm.n_clients();
         while 0 < n_untold {
             let now = swarm.turn(Pause::Spin, |client, packet| {
-                if packet == self.packet && self.told[client.0] + 1 == self.number {
+                if self.is_it(packet) && self.told[client.0] + 1 == self.number {
                     self.told[client.0] = self.number;
                     self.delivery.record(start.elapsed());
                     n_untold -= 1;

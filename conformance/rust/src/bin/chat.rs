@@ -81,19 +81,23 @@ async fn came(
     online.tell(&io);
 }
 
-async fn left(
+// The rooms are asked for at once: where the transport closes before the future runs, its
+// socket is in none any more.
+fn left(
     io: SocketIo,
     socket: SocketRef,
     State(online): State<Online>,
-    name: Extension<Name>,
-) {
-    let Extension(Name(name)) = name;
-    for room in socket.rooms() {
-        let left = json!({ "room": room, "name": name });
-        socket.to(room).emit("left", &left).await.ok();
+    Extension(Name(name)): Extension<Name>,
+) -> impl Future<Output = ()> {
+    let rooms = socket.rooms();
+    async move {
+        for room in rooms {
+            let left = json!({ "room": room, "name": name });
+            socket.to(room).emit("left", &left).await.ok();
+        }
+        online.change(&name, -1);
+        online.tell(&io);
     }
-    online.change(&name, -1);
-    online.tell(&io);
 }
 
 impl Online {

@@ -65,7 +65,11 @@ pub(crate) fn read(args: &[u8], text: &str) -> Option<u32> {
 /// Whether the arguments of an event end here. Servers that let clients come back, by connection state recovery, add a string to
 /// each event: its place in what they keep.
 pub(crate) fn is_end(rest: &[u8]) -> bool {
-    matches!(rest, b"]" | [b',', b'"', .., b'"', b']'])
+    let is_place = |rest: &[u8]| {
+        let place = rest.strip_prefix(br#",""#)?.strip_suffix(br#""]"#)?;
+        Some(!place.is_empty() && !place.contains(&b'"'))
+    };
+    rest == b"]" || is_place(rest).unwrap_or_default()
 }
 
 /// What is said besides the number, unless a scenario has its own.
@@ -99,6 +103,11 @@ mod tests {
         check(&[r#"42["say",0,"hi"]"#, r#"42["say",1,"hi"]"#], "2 told");
         check(&[r#"42["user count",5]"#], "0 told");
         check(&[r#"42["say",0,"hi","AAAAAAAAAAA"]"#], "1 told");
+        for more in [r#""a","b""#, r#""""#, "7"] {
+            let packet = format!(r#"42["say",0,"hi",{more}]"#);
+            let wrong = format!("client 0: was told {packet} instead of number 0");
+            check(&[&packet], &wrong);
+        }
         check(
             &[r#"42["say",1,"hi"]"#],
             r#"client 0: was told 42["say",1,"hi"] instead of number 0"#,

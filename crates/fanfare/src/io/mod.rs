@@ -309,7 +309,8 @@ impl Io {
     ///
     /// A newcomer is told at once. Everyone else is told of the first change at once, then at
     /// most four times a second (less often where writing to everyone takes longer), and of the
-    /// last change always, sooner if the number stands still: in t seconds at most 2 + 4 t times. N joins cost O(N × rate) messages instead of O(N²). Values go out as
+    /// last change always, sooner if the number stands still: in t seconds at most 2 + 4 t times.
+    /// N joins cost O(N × rate) messages instead of O(N²). Values go out as
     /// [`emit_latest`](Self::emit_latest) does it, and no receiver ever sees an older one after
     /// a newer one.
     pub fn announce_count<T, F>(&self, event: &str, shown: F)

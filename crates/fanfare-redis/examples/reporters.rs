@@ -1,5 +1,6 @@
 //! What the count costs Redis: first of reporters that do nothing else, then of whole nodes in one process; each with nothing
-//! that changes, and with something that changes everywhere all the time.
+//! that changes, and with something that changes everywhere all the time. Reporters to which nothing happens meet on slots, as
+//! nodes do; once they do not, to see what that is worth.
 //!
 //! ```sh
 //! cargo run --release -p fanfare-redis --example reporters -- 100
@@ -15,25 +16,54 @@ use futures_util::StreamExt as _;
 use redis::aio::MultiplexedConnection;
 use tokio::{
     task::JoinSet,
-    time::{interval, sleep},
+    time::{Instant, sleep, sleep_until},
 };
 
 const SECONDS: u32 = 20;
 /// For how long a client stays, and stays away.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Signs of life arrive on multiples of it, by Redis's clock, as a node's do.
+const SLOT: Duration = Duration::from_millis(200);
 
 #[tokio::main]
 async fn main() {
     let nodes = env::args().nth(1).map_or(100, |nodes| {
         nodes.parse().expect("the argument is a number of nodes")
     });
-    simulated(nodes, Duration::from_secs(1), "nothing changes").await;
-    simulated(nodes, Duration::from_millis(250), "everything does").await;
+    simulated(nodes, Reports::Spread, "nothing changes, evenly spread").await;
+    simulated(nodes, Reports::OnSlots, "nothing changes").await;
+    simulated(nodes, Reports::Changes, "everything does").await;
     whole(nodes).await;
 }
 
+/// What reporters say, and when.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Reports {
+    /// Signs of life, each at its own time.
+    Spread,
+    /// Signs of life that meet.
+    OnSlots,
+    /// In every report the number is another.
+    Changes,
+}
+
+impl Reports {
+    /// From a report that arrived at `arrived`, by Redis's clock, to the next.
+    fn pause(self, arrived: Duration) -> Duration {
+        match self {
+            Self::Spread => Duration::from_secs(1),
+            Self::OnSlots => {
+                let past = (arrived + SLOT / 2).as_millis() % SLOT.as_millis();
+                let past = Duration::from_millis(past.try_into().expect("less than a slot"));
+                Duration::from_secs(1) + SLOT / 2 - past
+            }
+            Self::Changes => Duration::from_millis(250),
+        }
+    }
+}
+
 /// Reporters alone: each reports, and hears what is published.
-async fn simulated(nodes: u64, pause: Duration, what: &str) {
+async fn simulated(nodes: u64, reports: Reports, what: &str) {
     let redis = Redis::start().await;
     let client = redis::Client::open(redis.url()).expect("the URL is one");
     let mut tasks = JoinSet::new();
@@ -46,22 +76,20 @@ async fn simulated(nodes: u64, pause: Duration, what: &str) {
             let mut news = heard.into_on_message();
             while news.next().await.is_some() {}
         });
-        tasks.spawn(report(connection, node, pause));
+        tasks.spawn(report(connection, node, reports));
     }
     let what = format!("simulated, {what}");
     measure(&redis, nodes, &what).await;
 }
 
-/// Reports for as long as the program runs; in every report that is not only a sign of life, the number is another.
-async fn report(mut connection: MultiplexedConnection, node: u64, pause: Duration) {
+/// Reports for as long as the program runs.
+async fn report(mut connection: MultiplexedConnection, node: u64, reports: Reports) {
     let script = redis::Script::new(include_str!("../src/count/count.lua"));
-    let changes = pause < Duration::from_secs(1);
-    // Not all at once.
-    sleep(pause.mul_f64(f64::from(u32::try_from(node % 100).unwrap_or_default()) / 100.0)).await;
-    let mut ticks = interval(pause);
+    let changes = reports == Reports::Changes;
+    let mut due = Instant::now() + Duration::from_millis(10 * (node % 100));
     let mut seen = "0".to_owned();
     for seq in 1_u64.. {
-        ticks.tick().await;
+        sleep_until(due).await;
         let mut run = script.key("{fanfare}:count");
         for number in [3_000, 2_000, 1_000, 50, 2_000] {
             run.arg(number);
@@ -78,6 +106,8 @@ async fn report(mut connection: MultiplexedConnection, node: u64, pause: Duratio
             .await
             .expect("the script runs");
         assert_eq!(answer[0], "accepted");
+        let now = answer[1].parse().expect("it is a time");
+        due += reports.pause(Duration::from_millis(now));
         seen.clone_from(&answer[2]);
     }
 }

@@ -228,7 +228,7 @@ impl Reporter {
         self.due = match (self.users.is_empty(), self.has_changed) {
             (false, _) => now,
             (true, true) => sent_at + timing::changing(standing.live),
-            (true, false) => sent_at + timing::QUIET,
+            (true, false) => sent_at + timing::quiet(standing.now),
         };
         if let Some(wait) = standing.wait {
             self.due = self.due.min(now + wait);
@@ -324,5 +324,51 @@ impl Reporter {
             seen,
         });
         report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A node with one socket, which somebody counts.
+    struct OneSocket;
+
+    impl Local for OneSocket {
+        fn held(&self) -> BTreeMap<Key, Held> {
+            let row = Row {
+                sockets: 1,
+                anonymous: 1,
+            };
+            [("/".into(), Held { row, users: 0 })].into()
+        }
+
+        fn users(&self, _: &str) -> Vec<Box<str>> {
+            Vec::new()
+        }
+
+        fn take_touched(&mut self) -> BTreeMap<(Key, Box<str>), bool> {
+            BTreeMap::new()
+        }
+    }
+
+    #[test]
+    fn signs_of_life_arrive_on_slots_of_the_brokers_clock() {
+        let way = Duration::from_millis(3);
+        let brokers_clock = |now: Time| Duration::from_millis(1_700_000_000_777) + now;
+        let mut reporter = Reporter::new("a", timing::LEASE);
+        let mut arrived = Vec::new();
+        for _ in 0..4 {
+            let now = reporter.due().expect("it reports");
+            assert!(reporter.poll(now, &mut OneSocket).is_some());
+            let standing = Standing {
+                now: brokers_clock(now + way),
+                live: 1,
+                ..Standing::default()
+            };
+            arrived.push(standing.now.as_millis() % 1_000);
+            reporter.replied(now + 2 * way, Reply::Accepted(standing));
+        }
+        assert_eq!(arrived, [780, 800, 800, 800]);
     }
 }

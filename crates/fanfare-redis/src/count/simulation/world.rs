@@ -456,7 +456,7 @@ impl World {
                 let says = here + there.sockets;
                 // Until its next report, a node cannot know that a new broker has an older part of its own.
                 let own = machine.range(&key, from, self.now);
-                let slack = match self.now < failover + timing::QUIET + timing::ANSWER {
+                let slack = match self.now < failover + timing::quiet_at_most() + timing::ANSWER {
                     true => own.1 - own.0,
                     false => 0,
                 };

@@ -21,7 +21,7 @@ pub struct Daemon {
 /// What asks a program to end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Signal {
-    /// What Ctrl-C sends.
+    /// What Ctrl-C sends; a program that does not ask for it does not hear it.
     Interrupt,
     /// What `kill` sends.
     Terminate,
@@ -43,6 +43,13 @@ impl Daemon {
             .append(true)
             .create(true)
             .open(log_in(&folder))?;
+        // What another has left, which ran here before.
+        for left in [ID, ENDED] {
+            match std::fs::remove_file(folder.path().join(left)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
         let mut command = Command::new("sh");
         command
             .args(["-c", WATCH, "sh"])
@@ -76,17 +83,32 @@ impl Daemon {
         std::fs::read_to_string(log_in(&self.folder)).unwrap_or_default()
     }
 
+    /// The program's process, once it has begun.
+    pub fn id(&self) -> Option<String> {
+        let id = self.folder.path().join(ID);
+        let mut text = String::new();
+        let has_begun = comes_true(|| {
+            text = std::fs::read_to_string(&id).unwrap_or_default();
+            text.ends_with('\n')
+        });
+        has_begun.then(|| text.trim().to_owned())
+    }
+
+    /// The status with which the program has ended by itself, as a shell says it: 128 and the signal's number if one killed
+    /// it. `None` while it runs.
+    pub fn ended(&self) -> Option<String> {
+        let status = std::fs::read_to_string(self.folder.path().join(ENDED)).ok()?;
+        Some(status.strip_suffix('\n')?.to_owned())
+    }
+
     /// Sends a signal by its name, such as `STOP`; whether it arrived.
     pub fn signal(&self, name: &str) -> bool {
-        let id = self.folder.path().join(ID);
-        let mut id_text = String::new();
-        comes_true(|| {
-            id_text = std::fs::read_to_string(&id).unwrap_or_default();
-            id_text.ends_with('\n')
-        }) && Command::new("kill")
-            .args(["-s", name, id_text.trim()])
-            .status()
-            .is_ok_and(|status| status.success())
+        self.id().is_some_and(|id| {
+            Command::new("kill")
+                .args(["-s", name, &id])
+                .status()
+                .is_ok_and(|status| status.success())
+        })
     }
 
     /// Ends it, and gives its folder, with which it can be started again.
@@ -113,15 +135,66 @@ fn log_in(folder: &Folder) -> PathBuf {
 /// The program's number is in this file.
 const ID: &str = "id";
 
+/// How it ended is in this one.
+const ENDED: &str = "ended";
+
 /// Takes a signal, a folder, and a command with its words.
 const WATCH: &str = r#"
-signal=$1 folder=$2 keep=
+signal=$1 folder=$2
 shift 2
-"$@" &
+exec 3<&0
+"$@" 3<&- &
 child=$!
 echo "$child" > "$folder/id"
-while read -r line; do keep=$line; done
-kill -s "$signal" "$child" 2> /dev/null
+{
+  keep=
+  while read -r line; do keep=$line; done
+  [ -z "$keep" ] || : > "$folder/keep"
+  [ -e "$folder/ended" ] || kill -s "$signal" "$child" 2> /dev/null
+} <&3 3<&- &
+exec 3<&- < /dev/null
 wait "$child"
-[ -n "$keep" ] || rm -rf "$folder"
+echo "$?" > "$folder/ended"
+wait
+if [ -e "$folder/keep" ]; then rm "$folder/keep"; else rm -rf "$folder"; fi
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn started(words: &[&str]) -> Daemon {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let folder = Folder::new("daemon").expect("a folder can be made");
+        Daemon::start(Path::new("/bin/sh"), &words, folder, Signal::Terminate).expect("it starts")
+    }
+
+    #[test]
+    fn who_ends_by_itself_says_how() {
+        let ends = started(&["-c", "exit 3"]);
+        assert!(comes_true(|| ends.ended().as_deref() == Some("3")));
+        let killed = started(&["-c", "exec sleep 1000"]);
+        assert_eq!(killed.ended(), None);
+        assert!(killed.signal("KILL"));
+        assert!(comes_true(|| killed.ended().as_deref() == Some("137")));
+    }
+
+    #[test]
+    fn a_folder_is_removed_unless_it_is_wanted_again() {
+        let runs = started(&["-c", "exec sleep 1000"]);
+        let folder = runs.folder().path().to_owned();
+        drop(runs);
+        assert!(!folder.exists());
+        let runs = started(&["-c", "exec sleep 1000"]);
+        let kept = runs.stop();
+        assert!(kept.path().exists());
+        let words = ["-c".to_owned(), "exec sleep 1000".to_owned()];
+        let again = Daemon::start(Path::new("/bin/sh"), &words, kept, Signal::Terminate);
+        let again = again.expect("it starts");
+        assert!(again.id().is_some());
+        assert_eq!(again.ended(), None);
+        let folder = again.folder().path().to_owned();
+        drop(again);
+        assert!(!folder.exists());
+    }
+}

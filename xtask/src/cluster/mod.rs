@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use fanfare_daemons::{Careful, Daemon, Folder, Postgres, Redis, Signal, comes_true};
@@ -15,6 +16,9 @@ use crate::checkout::{self, Checkout};
 use crate::chromium::Place;
 use crate::daemons::Program;
 use crate::{cargo, needs, setup, step};
+
+/// Between two looks at what runs.
+const GLANCE: Duration = Duration::from_millis(500);
 
 /// What is started.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -61,8 +65,7 @@ pub(crate) fn run(checkout: &Checkout, plan: Plan) -> Result<ExitCode> {
     .context("signals can't be handled")?;
     let cluster = Cluster::start(&checkout::built("release")?, &haproxy, plan)?;
     cluster.introduce()?;
-    // The handler lives as long as the program.
-    let _ = interrupted.recv();
+    cluster.watch(&interrupted);
     println!("\nEnding it all …");
     cluster.end();
     Ok(ExitCode::SUCCESS)
@@ -131,20 +134,49 @@ impl Cluster {
             self.url
         );
         let mut line = |name: &str, what: &str, folder: &str| {
-            text += &format!("{name:<12}{what:<28}{folder}\n");
+            text += &format!("{name:<12}{what:<40}{folder}\n");
         };
         for node in &self.nodes {
             let folder = place(Some(&node.daemon));
-            line(&node.name, &format!("http://{}", node.address), &folder);
+            let id = node.daemon.id().unwrap_or_default();
+            line(
+                &node.name,
+                &format!("http://{}, process {id}", node.address),
+                &folder,
+            );
         }
         line("haproxy", &self.url, &place(Some(&self.balancer)));
         let folder = place(self.redis.daemon());
         line("Redis", &self.redis.url(), &folder);
         let folder = place(self.postgres.daemon());
         line("PostgreSQL", "accounts and messages", &folder);
-        text += "\nCtrl-C ends all of them, and removes these folders.\n";
+        text += "\n`kill -9` of a node's process shows how the others go on. Ctrl-C ends all of them, and removes these folders.\n";
         io::stdout().write_all(text.as_bytes())?;
         Ok(())
+    }
+
+    /// Says which programs end by themselves, until Ctrl-C.
+    fn watch(&self, interrupted: &mpsc::Receiver<()>) {
+        let nodes = self.nodes.iter().map(|node| (&*node.name, &node.daemon));
+        let others = [
+            ("haproxy", Some(&self.balancer)),
+            ("Redis", self.redis.daemon()),
+            ("PostgreSQL", self.postgres.daemon()),
+        ];
+        let others = others.map(|(name, daemon)| daemon.map(|daemon| (name, daemon)));
+        let mut running: Vec<_> = nodes.chain(others.into_iter().flatten()).collect();
+        while interrupted.recv_timeout(GLANCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            running.retain(|(name, daemon)| match daemon.ended() {
+                None => true,
+                Some(status) => {
+                    let folder = daemon.folder().path().display();
+                    println!(
+                        "{name} has ended, with status {status}; what it said is in {folder}/log"
+                    );
+                    false
+                }
+            });
+        }
     }
 
     /// First those that need others.

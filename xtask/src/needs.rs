@@ -1,9 +1,12 @@
 //! What has to be on the machine before anything can be set up.
 
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fmt, fs};
+use std::{env, fmt, fs, io};
+
+use anyhow::{Result, anyhow, bail};
 
 use crate::checkout::Checkout;
 use crate::version::{Range, Version};
@@ -32,6 +35,25 @@ pub(crate) fn missing(checkout: &Checkout) -> Vec<Missing> {
 /// What is missing for the npm packages and the page.
 pub(crate) fn missing_for_packages(checkout: &Checkout) -> Vec<Missing> {
     [node(checkout), npm()].into_iter().flatten().collect()
+}
+
+/// Sees that nobody listens at `address`, where `cargo xtask COMMAND` is going to.
+///
+/// # Errors
+///
+/// If somebody does, with a command that works; or if nobody can.
+pub(crate) fn free(address: SocketAddr, command: &str) -> Result<()> {
+    match TcpListener::bind(address) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            let port = fanfare_daemons::free_port();
+            bail!(
+                "{address} is taken, another program listens there; this works now:\n\n    cargo xtask {command} --listen \
+                 127.0.0.1:{port}\n"
+            )
+        }
+        Err(error) => Err(anyhow!(error).context(format!("nobody can listen at {address}"))),
+    }
 }
 
 fn node(checkout: &Checkout) -> Option<Missing> {
@@ -108,6 +130,18 @@ fn engines_node(manifest: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_finds_a_port_taken_is_told_of_another() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        let wrong = free(address, "serve --lesson").unwrap_err().to_string();
+        assert!(wrong.starts_with(&format!("{address} is taken")), "{wrong}");
+        assert!(
+            wrong.contains("cargo xtask serve --lesson --listen 127.0.0.1:"),
+            "{wrong}"
+        );
+    }
 
     #[test]
     fn the_need_is_read_from_the_manifest() {

@@ -1,5 +1,6 @@
 //! `cargo xtask serve`: from whatever state the checkout is in to a running server.
 
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
 
@@ -23,9 +24,20 @@ pub(crate) fn run(checkout: &Checkout, program: &Program) -> Result<ExitCode> {
         }
         return Ok(ExitCode::FAILURE);
     }
+    // The room looks itself, and says more.
+    let lesson = match program {
+        Program::Fanfare(_) => None,
+        Program::Lesson { port } => Some(SocketAddr::from(([127, 0, 0, 1], port.unwrap_or(3000)))),
+    };
+    if let Some(address) = lesson {
+        needs::free(address, "serve --lesson")?;
+    }
     setup::packages(&checkout.web())?;
     setup::page(checkout)?;
     step::run("build", cargo::command(checkout).args(build(program)))?;
+    if let Some(address) = lesson {
+        println!("\nOpen http://{address} in two windows: both show 2. Ctrl-C stops this program.");
+    }
     become_program(&mut command(program)?)
 }
 

@@ -3,13 +3,13 @@
 mod balancer;
 
 use std::io::{self, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use fanfare_daemons::{Careful, Daemon, Folder, Postgres, Redis, Signal, comes_true};
 
 use crate::checkout::{self, Checkout};
@@ -50,7 +50,7 @@ pub(crate) fn run(checkout: &Checkout, plan: Plan) -> Result<ExitCode> {
         }
         return Ok(ExitCode::FAILURE);
     };
-    check_free(plan.listen)?;
+    needs::free(plan.listen, "cluster")?;
     setup::packages(&checkout.web())?;
     setup::page(checkout)?;
     let mut build = cargo::command(checkout);
@@ -69,20 +69,6 @@ pub(crate) fn run(checkout: &Checkout, plan: Plan) -> Result<ExitCode> {
     println!("\nEnding it all …");
     cluster.end();
     Ok(ExitCode::SUCCESS)
-}
-
-fn check_free(address: SocketAddr) -> Result<()> {
-    match TcpListener::bind(address) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            let port = fanfare_daemons::free_port();
-            bail!(
-                "{address} is taken, another program listens there; this works now:\n\n    cargo xtask cluster --listen \
-                 127.0.0.1:{port}\n"
-            )
-        }
-        Err(error) => Err(anyhow!(error).context(format!("nobody can listen at {address}"))),
-    }
 }
 
 /// All that runs.

@@ -165,7 +165,7 @@ fn outbox_keeps_a_turn_and_gives_it_to_its_task() {
     let mut outbox = Outbox::new(Sink::Task);
     repeat(|| {
         black_box(outbox.deliver(&ranges, &lanes, &config, now));
-        black_box(outbox.take_for_task());
+        black_box(outbox.take_for_task(now));
         outbox.task_has_written(now);
     });
 }

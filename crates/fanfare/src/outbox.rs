@@ -24,11 +24,21 @@ use crate::{
 pub(crate) struct Outbox {
     sink: Sink,
     backlog: Option<Box<Backlog>>,
-    /// Bytes that the session's task has taken and not yet written.
-    in_flight_bytes: usize,
+    /// What the session's task has taken and not yet written.
+    in_flight: Option<Box<InFlight>>,
     /// A ping of ours is still in the backlog: its pong can't be due.
     ping_waits: bool,
     is_ending: bool,
+}
+
+/// What the session's task is writing.
+#[derive(Debug)]
+struct InFlight {
+    bytes: usize,
+    /// When the stream last took any of it.
+    progress_at: Instant,
+    /// A ping of ours is among it.
+    has_ping: bool,
 }
 
 /// Where frames go.
@@ -89,7 +99,7 @@ impl Outbox {
         Self {
             sink,
             backlog: None,
-            in_flight_bytes: 0,
+            in_flight: None,
             ping_waits: false,
             is_ending: false,
         }
@@ -100,15 +110,23 @@ impl Outbox {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.backlog.is_none() && self.in_flight_bytes == 0
+        self.backlog.is_none() && self.in_flight.is_none()
     }
 
     pub(crate) fn waiting_bytes(&self) -> usize {
-        self.in_flight_bytes + self.backlog.as_ref().map_or(0, |backlog| backlog.bytes())
+        self.in_flight_bytes() + self.backlog.as_ref().map_or(0, |backlog| backlog.bytes())
     }
 
+    /// When anything of what waits was last taken.
     pub(crate) fn progress_at(&self) -> Option<Instant> {
-        self.backlog.as_ref().map(|backlog| backlog.progress_at)
+        match &self.in_flight {
+            Some(in_flight) => Some(in_flight.progress_at),
+            None => self.backlog.as_ref().map(|backlog| backlog.progress_at),
+        }
+    }
+
+    fn in_flight_bytes(&self) -> usize {
+        self.in_flight.as_ref().map_or(0, |taken| taken.bytes)
     }
 
     /// Sends the ranges of a turn, as far as they are taken; keeps the rest, within bounds.
@@ -222,18 +240,36 @@ impl Outbox {
     }
 
     /// Takes all that waits, to be written by the session's task.
-    pub(crate) fn take_for_task(&mut self) -> Vec<Bytes> {
+    pub(crate) fn take_for_task(&mut self, now: Instant) -> Vec<Bytes> {
+        let has_ping = self.ping_waits;
         let frames = self.take();
-        self.in_flight_bytes = frames.iter().map(Bytes::len).sum();
+        self.in_flight = (!frames.is_empty()).then(|| {
+            Box::new(InFlight {
+                bytes: frames.iter().map(Bytes::len).sum(),
+                progress_at: now,
+                has_ping,
+            })
+        });
         frames
     }
 
-    /// The task has written what it took.
-    pub(crate) fn task_has_written(&mut self, now: Instant) {
-        self.in_flight_bytes = 0;
+    /// The stream has taken something of what the task took. Whether a pong must be granted more time: its ping has not left yet.
+    pub(crate) fn task_writes(&mut self, now: Instant) -> bool {
+        let Some(in_flight) = &mut self.in_flight else {
+            return false;
+        };
+        in_flight.progress_at = now;
+        in_flight.has_ping || self.ping_waits
+    }
+
+    /// The task has written all that it took. Whether a pong must be granted more time, as above.
+    pub(crate) fn task_has_written(&mut self, now: Instant) -> bool {
+        let is_deferred = self.task_writes(now);
+        self.in_flight = None;
         if let Some(backlog) = &mut self.backlog {
             backlog.progress_at = now;
         }
+        is_deferred
     }
 
     /// A poll has come: its answer at once, or `to` waits.
@@ -323,7 +359,7 @@ impl Outbox {
         let max = config
             .limits
             .max_backlog_bytes
-            .saturating_sub(self.in_flight_bytes);
+            .saturating_sub(self.in_flight_bytes());
         let mut skip = delivery.written_bytes;
         for range in ranges.iter() {
             if range.len() <= skip {

@@ -9,9 +9,10 @@ use fanfare_proto::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     sync::mpsc,
+    time::timeout,
 };
 
-use super::{Ending, close, feed, read};
+use super::{CLOSING, Ending, close, feed, read};
 use crate::session::{ProbeCommand, Session};
 
 /// A stream that is to take a session over.
@@ -33,7 +34,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Probe<S> {
             while let Ok(command) = commands.try_recv() {
                 match command {
                     ProbeCommand::Send(frame) => {
-                        if self.stream.write_all(&frame).await.is_err() {
+                        if !self.send(&frame).await {
                             fed = ControlFlow::Break(Ending::Lost(CloseReason::TransportClose));
                         }
                     }
@@ -61,7 +62,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Probe<S> {
             }
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(ProbeCommand::Send(frame)) => drop(self.stream.write_all(&frame).await),
+                    Some(ProbeCommand::Send(frame)) => if !self.send(&frame).await {
+                        fed = ControlFlow::Break(Ending::Lost(CloseReason::TransportClose));
+                    },
                     Some(ProbeCommand::Drop) => {
                         close(&mut self.stream).await;
                         return false;
@@ -76,5 +79,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Probe<S> {
                 read = read(&mut self.stream, &self.session, Via::Probe, &mut self.reader) => fed = read,
             }
         }
+    }
+
+    /// Whether the stream took it, in time.
+    async fn send(&mut self, frame: &[u8]) -> bool {
+        matches!(
+            timeout(CLOSING, self.stream.write_all(frame)).await,
+            Ok(Ok(()))
+        )
     }
 }

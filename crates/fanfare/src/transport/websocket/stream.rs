@@ -2,6 +2,7 @@
 
 use std::{io, ops::ControlFlow, pin::pin, sync::Arc};
 
+use bytes::{Buf as _, Bytes};
 use fanfare_proto::engineio::{CloseReason, Via};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
@@ -54,7 +55,7 @@ async fn write_all(
         let woken = session.wake.notified();
         let (frames, is_ending) = {
             let mut out = session.outbox();
-            (out.take_for_task(), out.is_ending())
+            (out.take_for_task(clock::now()), out.is_ending())
         };
         if frames.is_empty() && is_ending {
             let _ = timeout(CLOSING, output.shutdown()).await;
@@ -64,12 +65,51 @@ async fn write_all(
             woken.await;
             continue;
         }
-        for frames in frames {
-            let frames = dialect::in_form(frames, session.form());
-            output.write_all(&frames).await?;
+        let mut writing = pin!(write(session, output, frames));
+        tokio::select! {
+            biased;
+            written = &mut writing => written?,
+            // Who does not read must not hold what is over.
+            () = until_ending(session) => timeout(CLOSING, writing).await??,
         }
-        output.flush().await?;
-        session.outbox().task_has_written(clock::now());
+    }
+}
+
+/// Writes what the task has taken, and notes each time that the stream took something.
+async fn write(
+    session: &Arc<Session>,
+    output: &mut (impl AsyncWrite + Unpin),
+    frames: Vec<Bytes>,
+) -> io::Result<()> {
+    for frames in frames {
+        let mut frames = dialect::in_form(frames, session.form());
+        while !frames.is_empty() {
+            let written = output.write(&frames).await?;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            frames.advance(written);
+            let is_deferred = session.outbox().task_writes(clock::now());
+            if is_deferred {
+                session.defer_pong();
+            }
+        }
+    }
+    output.flush().await?;
+    let is_deferred = session.outbox().task_has_written(clock::now());
+    if is_deferred {
         session.defer_pong();
+    }
+    Ok(())
+}
+
+/// Waits until nothing follows what waits. Takes the wakes of the outbox: whoever waits for this looks there afterwards.
+async fn until_ending(session: &Session) {
+    loop {
+        let woken = session.wake.notified();
+        if session.outbox().is_ending() {
+            return;
+        }
+        woken.await;
     }
 }

@@ -3,6 +3,7 @@
 mod acks;
 mod admission;
 mod announce;
+mod any_stream;
 mod binary;
 mod broadcast_acks;
 mod bundle;

@@ -221,7 +221,7 @@ async fn over_an_unknown_stream_a_stalled_reader_is_lost() {
 }
 
 /// A stream with the server at its other end.
-fn mount(io: &Io) -> DuplexStream {
+pub(super) fn mount(io: &Io) -> DuplexStream {
     let (client, server) = duplex(64 * 1024);
     let service = TowerToHyperService::new(io.layer().layer(Router::new()));
     let connection = http1::Builder::new()

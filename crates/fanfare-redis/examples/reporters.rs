@@ -22,6 +22,8 @@ use tokio::{
 const SECONDS: u32 = 20;
 /// For how long a client stays, and stays away.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Between two signs of life.
+const QUIET: Duration = Duration::from_secs(1);
 /// Signs of life arrive on multiples of it, by Redis's clock, as a node's do.
 const SLOT: Duration = Duration::from_millis(200);
 
@@ -48,18 +50,26 @@ enum Reports {
 }
 
 impl Reports {
-    /// From a report that arrived at `arrived`, by Redis's clock, to the next.
-    fn pause(self, arrived: Duration) -> Duration {
+    /// From a report of `node` that arrived at `arrived`, by Redis's clock, to the next.
+    fn pause(self, node: u64, arrived: Duration) -> Duration {
         match self {
-            Self::Spread => Duration::from_secs(1),
-            Self::OnSlots => {
-                let past = (arrived + SLOT / 2).as_millis() % SLOT.as_millis();
-                let past = Duration::from_millis(past.try_into().expect("less than a slot"));
-                Duration::from_secs(1) + SLOT / 2 - past
-            }
+            Self::Spread => QUIET,
+            Self::OnSlots => towards_home(arrived, SLOT * (node % 5) as u32),
             Self::Changes => Duration::from_millis(250),
         }
     }
+}
+
+/// A node's pause while nothing changes: it goes to where it belongs by half a slot at most.
+fn towards_home(arrived: Duration, home: Duration) -> Duration {
+    let [arrived, home, round, step] =
+        [arrived, home, QUIET, SLOT / 2].map(|time| time.as_millis() as u64);
+    let ahead = (home + round - arrived % round) % round;
+    let pause = match ahead <= round / 2 {
+        true => round + ahead.min(step),
+        false => round - (round - ahead).min(step),
+    };
+    Duration::from_millis(pause)
 }
 
 /// Reporters alone: each reports, and hears what is published.
@@ -107,7 +117,7 @@ async fn report(mut connection: MultiplexedConnection, node: u64, reports: Repor
             .expect("the script runs");
         assert_eq!(answer[0], "accepted");
         let now = answer[1].parse().expect("it is a time");
-        due += reports.pause(Duration::from_millis(now));
+        due += reports.pause(node, Duration::from_millis(now));
         seen.clone_from(&answer[2]);
     }
 }

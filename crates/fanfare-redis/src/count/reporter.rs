@@ -40,6 +40,8 @@ pub(crate) type Time = Duration;
 #[derive(Debug)]
 pub(crate) struct Reporter {
     node: Box<str>,
+    /// Where its signs of life belong.
+    home: Duration,
     epoch: u64,
     seq: u64,
     base: u64,
@@ -82,6 +84,7 @@ impl Reporter {
     pub(crate) fn new(node: &str, lease: Duration) -> Self {
         Self {
             node: node.into(),
+            home: timing::home(node),
             epoch: 1,
             seq: 0,
             base: 0,
@@ -228,7 +231,7 @@ impl Reporter {
         self.due = match (self.users.is_empty(), self.has_changed) {
             (false, _) => now,
             (true, true) => sent_at + timing::changing(standing.live),
-            (true, false) => sent_at + timing::quiet(standing.now),
+            (true, false) => sent_at + timing::quiet(standing.now, self.home),
         };
         if let Some(wait) = standing.wait {
             self.due = self.due.min(now + wait);
@@ -352,13 +355,13 @@ mod tests {
         }
     }
 
-    #[test]
-    fn signs_of_life_arrive_on_slots_of_the_brokers_clock() {
+    /// When the signs of life of a node arrive within their second, in milliseconds of the broker's clock. The first arrives at
+    /// 780.
+    fn arrivals(node: &str) -> [u128; 8] {
         let way = Duration::from_millis(3);
         let brokers_clock = |now: Time| Duration::from_millis(1_700_000_000_777) + now;
-        let mut reporter = Reporter::new("a", timing::LEASE);
-        let mut arrived = Vec::new();
-        for _ in 0..4 {
+        let mut reporter = Reporter::new(node, timing::LEASE);
+        [(); 8].map(|()| {
             let now = reporter.due().expect("it reports");
             assert!(reporter.poll(now, &mut OneSocket).is_some());
             let standing = Standing {
@@ -366,9 +369,22 @@ mod tests {
                 live: 1,
                 ..Standing::default()
             };
-            arrived.push(standing.now.as_millis() % 1_000);
+            let arrived = standing.now.as_millis() % 1_000;
             reporter.replied(now + 2 * way, Reply::Accepted(standing));
+            arrived
+        })
+    }
+
+    #[test]
+    fn nodes_that_have_reported_at_once_part_for_their_homes_and_stay_there() {
+        let mut homes = BTreeSet::new();
+        for node in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+            let home = timing::home(node).as_millis();
+            let arrived = arrivals(node);
+            assert_eq!(arrived[0], 780);
+            assert!(arrived[5..].iter().all(|at| *at == home), "{arrived:?}");
+            homes.insert(home);
         }
-        assert_eq!(arrived, [780, 800, 800, 800]);
+        assert!(homes.len() > 2, "{homes:?}");
     }
 }

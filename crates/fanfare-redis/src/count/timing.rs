@@ -1,6 +1,9 @@
 //! How often, how long, how many: the count's constants, each with its reason.
 
-use std::time::Duration;
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    time::Duration,
+};
 
 /// Between two reports while something changes, and between two publications of a key, in a cluster of so many nodes. The
 /// first change is reported and published at once. So Redis has no more to do for a hundred nodes than for twenty.
@@ -21,12 +24,29 @@ pub(crate) const QUIET: Duration = Duration::from_secs(1);
 /// processor's caches, and takes half the time of one that comes alone.
 const SLOT: Duration = Duration::from_millis(200);
 
-/// From a report that arrived at `arrived`, by the broker's clock, to the next if nothing changes: [`QUIET`], and to the nearest
-/// [`SLOT`].
-pub(crate) fn quiet(arrived: Duration) -> Duration {
-    let slot = SLOT.as_millis();
-    let past = (arrived + SLOT / 2).as_millis() % slot;
-    QUIET + SLOT / 2 - Duration::from_millis(past as u64)
+/// How many of them there are.
+const SLOTS: u64 = (QUIET.as_millis() / SLOT.as_millis()) as u64;
+
+/// Where in each [`QUIET`] of the broker's clock a node's signs of life belong: on a slot of its own choice, so that each slot has its
+/// share of the nodes, also after all of them have reported at once.
+pub(crate) fn home(node: &str) -> Duration {
+    // It has fixed keys: the node has the same home for as long as it runs. Whether others agree does not matter.
+    let mut hasher = DefaultHasher::new();
+    node.hash(&mut hasher);
+    SLOT * (hasher.finish() % SLOTS) as u32
+}
+
+/// From a report that arrived at `arrived`, by the broker's clock, to the next if nothing changes: [`QUIET`], and the shorter way
+/// towards `home`, by half a [`SLOT`] at most so that no pause is much longer than others.
+pub(crate) fn quiet(arrived: Duration, home: Duration) -> Duration {
+    let [arrived, home, round, step] =
+        [arrived, home, QUIET, SLOT / 2].map(|time| time.as_millis() as u64);
+    let ahead = (home + round - arrived % round) % round;
+    let pause = match ahead <= round / 2 {
+        true => round + ahead.min(step),
+        false => round - (round - ahead).min(step),
+    };
+    Duration::from_millis(pause)
 }
 
 /// The longest of these.
@@ -60,14 +80,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn signs_of_life_meet_on_the_nearest_slot_and_stay_there() {
-        for arrived in 0..1000 {
-            let arrived = Duration::from_millis(1_700_000_000_000 + arrived);
-            let pause = quiet(arrived);
-            assert!(QUIET - SLOT / 2 < pause && pause <= quiet_at_most());
-            let next = arrived + pause;
-            assert_eq!(next.as_millis() % SLOT.as_millis(), 0);
-            assert_eq!(quiet(next), QUIET);
+    fn signs_of_life_come_home_and_stay_there() {
+        for (arrived, slot) in (0..1000).flat_map(|arrived| (0..5).map(move |slot| (arrived, slot)))
+        {
+            let home = SLOT * slot;
+            let mut arrived = Duration::from_millis(1_700_000_000_000 + arrived);
+            for _ in 0..5 {
+                let pause = quiet(arrived, home);
+                assert!(QUIET - SLOT / 2 <= pause && pause <= quiet_at_most());
+                arrived += pause;
+            }
+            assert_eq!(arrived.as_millis() % QUIET.as_millis(), home.as_millis());
+            assert_eq!(quiet(arrived, home), QUIET);
         }
+    }
+
+    #[test]
+    fn each_slot_is_home_to_its_share_of_the_nodes() {
+        let mut nodes = [0; 5];
+        for node in 0..1000 {
+            let home = home(&format!("node {node}"));
+            nodes[(home.as_millis() / SLOT.as_millis()) as usize] += 1;
+        }
+        assert!(nodes.iter().all(|n| (150..250).contains(n)), "{nodes:?}");
     }
 }

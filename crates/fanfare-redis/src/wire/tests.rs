@@ -144,6 +144,20 @@ fn both_dialects_of_dates_undefined_and_buffers_are_read() {
 }
 
 #[test]
+fn an_event_may_have_as_many_buffers_as_there_are_bytes_for() {
+    for (n, buffer) in [(40, vec![7; 8]), (1000, Vec::new())] {
+        let placeholders = (0..n).map(|num| format!(r#"{{"_placeholder":true,"num":{num}}}"#));
+        let many = RawArgs {
+            json: placeholders.collect::<Vec<_>>().join(","),
+            attachments: vec![Bytes::from(buffer); n],
+        };
+        let event = emit("e", many);
+        let payload = wire(OTHER).encode(&event).unwrap().payload;
+        assert_eq!(messages(Source::Broadcasts, payload), [event]);
+    }
+}
+
+#[test]
 fn the_emitters_forms_are_read() {
     let payload = "93 a7656d6974746572 83 a474797065 02 a464617461 91 a165 a36e7370 a12f
         83 a5726f6f6d73 91 a172 a5666c616773 81 a8766f6c6174696c65 c3 a6657863657074 91 07";

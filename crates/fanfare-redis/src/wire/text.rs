@@ -15,9 +15,17 @@ pub(super) fn read(payload: &Bytes) -> Result<(Cow<'_, str>, Vec<Bytes>), Wrong>
     match payload.first() {
         Some(b'{') => Ok((std::str::from_utf8(payload)?.into(), Vec::new())),
         _ => {
-            let (json, attachments) = msgpack::decode_value(payload, &Limits::default())?;
+            let (json, attachments) = msgpack::decode_value(payload, &limits_of(payload))?;
             Ok((json.into(), attachments))
         }
+    }
+}
+
+/// A node may say what its own handlers gave it, however many buffers that has; each takes two bytes at least.
+fn limits_of(payload: &Bytes) -> Limits {
+    Limits {
+        max_attachments: payload.len() / 2,
+        ..Limits::default()
     }
 }
 

@@ -78,11 +78,22 @@ local function row_of(kept)
   return tonumber(sockets), tonumber(anonymous)
 end
 
+local function is_room(key)
+  return string.find(key, ',', 1, true) ~= nil
+end
+
+-- A user has come or left, of which all nodes are told: of a room, nobody wants to know.
+local function edge(key, user, is_here)
+  if not is_room(key) then
+    table.insert(edges, { key, user, is_here })
+  end
+end
+
 local function come(life, key, user)
   if redis.call('SADD', P .. ':u:' .. life, #key .. ':' .. key .. user) == 1 then
     touched[key] = true
     if redis.call('HINCRBY', P .. ':un:' .. key, user, 1) == 1 then
-      table.insert(edges, { key, user, '1' })
+      edge(key, user, '1')
     end
   end
 end
@@ -91,7 +102,7 @@ local function out(key, user)
   touched[key] = true
   if redis.call('HINCRBY', P .. ':un:' .. key, user, -1) <= 0 then
     redis.call('HDEL', P .. ':un:' .. key, user)
-    table.insert(edges, { key, user, '0' })
+    edge(key, user, '0')
   end
 end
 
@@ -340,7 +351,7 @@ end
 -- Namespaces with more servers than report: of a room, nobody knows who would.
 local strangers = {}
 for _, key in ipairs(redis.call('HKEYS', P .. ':row:' .. node)) do
-  if not string.find(key, ',', 1, true) then
+  if not is_room(key) then
     local servers = redis.call('PUBSUB', 'NUMSUB', REQUESTS .. '#' .. key .. '#')[2]
     local more = tonumber(servers) - sum_of(key).rows
     if more > 0 then

@@ -2,12 +2,16 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use fanfare_testkit::{Random, Redis};
-use redis::{Script, aio::MultiplexedConnection};
+use fanfare_testkit::{Random, Redis, within};
+use futures_util::StreamExt as _;
+use redis::{
+    Script,
+    aio::{MultiplexedConnection, PubSubStream},
+};
 
 use super::{
     model::Broker,
-    report::{Key, Reply, Report, Row, Stage, Standing},
+    report::{Key, News, Reply, Report, Row, Stage, Standing},
     timing,
 };
 
@@ -20,7 +24,12 @@ struct Pair {
     model_seen: BTreeMap<Box<str>, u64>,
     /// The broker's time of the newest answer.
     now: Duration,
+    /// What the model has published of users.
+    model_edges: Vec<Edges>,
 }
+
+/// Users who came or left in one run.
+type Edges = Vec<(Key, Box<str>, bool)>;
 
 /// A node that sends reports, right and wrong ones.
 #[derive(Default)]
@@ -33,6 +42,7 @@ struct Sender {
 }
 
 const PREFIX: &str = "{test}:count";
+const NEWS: &str = "test-count";
 
 impl Pair {
     async fn new(redis: &Redis) -> Self {
@@ -46,6 +56,7 @@ impl Pair {
             model: Broker::default(),
             model_seen: BTreeMap::new(),
             now: Duration::ZERO,
+            model_edges: Vec::new(),
         }
     }
 
@@ -59,9 +70,7 @@ impl Pair {
         ] {
             run.arg(u64::try_from(fixed.as_millis()).expect("short"));
         }
-        run.arg(timing::MAX_REAPED)
-            .arg("test-count")
-            .arg("test-request");
+        run.arg(timing::MAX_REAPED).arg(NEWS).arg("test-request");
         for arg in report.to_args() {
             run.arg(arg);
         }
@@ -87,13 +96,33 @@ impl Pair {
             seen,
             ..report.clone()
         };
-        let (model, _) = self.model.run(self.now, &for_model);
+        let (model, news) = self.model.run(self.now, &for_model);
+        self.model_edges.extend(news.and_then(edges_of));
         if let Reply::Accepted(standing) = &model {
             self.model_seen
                 .insert(report.node.clone(), standing.version);
         }
         assert_eq!(comparable(&script), comparable(&model), "{report:?}");
         script
+    }
+
+    /// What the script has published of users to who has `heard` it since the beginning.
+    async fn script_edges(&mut self, heard: &mut PubSubStream) -> Vec<Edges> {
+        let mut end = redis::cmd("PUBLISH");
+        let told: Result<(), _> = end
+            .arg(NEWS)
+            .arg("end")
+            .query_async(&mut self.connection)
+            .await;
+        told.expect("Redis is there");
+        let mut edges = Vec::new();
+        loop {
+            let news = within("news", heard.next()).await.expect("it goes on");
+            match news.get_payload_bytes() {
+                b"end" => return edges,
+                news => edges.extend(edges_of(News::from_json(news).expect("the form"))),
+            }
+        }
     }
 
     /// The node's lease ends now, in both.
@@ -126,6 +155,19 @@ impl Pair {
         in_script.expect("a hash");
         self.model.last = last;
     }
+}
+
+async fn hear_news(redis: &Redis) -> PubSubStream {
+    let client = redis::Client::open(redis.url()).expect("a URL");
+    let mut news = client.get_async_pubsub().await.expect("it listens");
+    news.subscribe(NEWS).await.expect("it may be heard");
+    news.into_on_message()
+}
+
+/// Those of the news, if there are any. When totals are published is a matter of milliseconds, users are at once.
+fn edges_of(mut news: News) -> Option<Edges> {
+    news.edges.sort();
+    (!news.edges.is_empty()).then_some(news.edges)
 }
 
 fn millis(time: Duration) -> u64 {
@@ -223,6 +265,7 @@ impl Sender {
 async fn the_script_does_what_the_model_does() {
     let redis = Redis::start().await;
     let mut pair = Pair::new(&redis).await;
+    let mut heard = hear_news(&redis).await;
     let mut random = Random::new(7);
     let names = ["a", "b", "c", "d"];
     let mut senders: BTreeMap<&str, Sender> = names
@@ -247,6 +290,25 @@ async fn the_script_does_what_the_model_does() {
         *replies.entry(kind).or_insert(0) += 1;
     }
     assert_eq!(replies.len(), 3, "each answer was given: {replies:?}");
+    assert_eq!(pair.script_edges(&mut heard).await, pair.model_edges);
+    assert!(pair.model_edges.len() > 100);
+}
+
+#[tokio::test]
+async fn of_users_in_a_room_nobody_is_told() {
+    let redis = Redis::start().await;
+    let mut pair = Pair::new(&redis).await;
+    let mut heard = hear_news(&redis).await;
+    let mut report = first_of("a");
+    let user = |key: &str| (Key::from(key), Box::from("ada"));
+    report.users = [(user("/"), true), (user("/,hall"), true)].into();
+    pair.run(&report).await;
+    (report.seq, report.stage) = (2, Stage::Ends);
+    report.users.clear();
+    pair.run(&report).await;
+    let ada = |is_here| vec![("/".into(), "ada".into(), is_here)];
+    let edges = pair.script_edges(&mut heard).await;
+    assert_eq!(edges, [ada(true), ada(false)]);
 }
 
 #[tokio::test]

@@ -268,7 +268,7 @@ impl Run<'_> {
                 let lives = lives.entry(user.into()).or_insert(0);
                 *lives += 1;
                 if *lives == 1 {
-                    self.edges.push((key.clone(), user.into(), true));
+                    self.edge(key, user, true);
                 }
             }
             false if all.remove(&entry) => self.out(key, user),
@@ -283,7 +283,13 @@ impl Run<'_> {
         *lives = lives.saturating_sub(1);
         if *lives == 0 {
             of_key.remove(user);
-            self.edges.push((key.clone(), user.into(), false));
+            self.edge(key, user, false);
+        }
+    }
+
+    fn edge(&mut self, key: &Key, user: &str, is_here: bool) {
+        if parts_of(key).1.is_none() {
+            self.edges.push((key.clone(), user.into(), is_here));
         }
     }
 

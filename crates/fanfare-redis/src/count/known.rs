@@ -62,6 +62,24 @@ pub(crate) struct Known {
     asks_all: bool,
     /// Until then the others may not have told the broker again what it has forgotten.
     rebuilt_at: Time,
+    strangers: Strangers,
+}
+
+/// Servers that do not report, by namespace: subscribed ones without a row. When one that reports is killed, its subscription is gone at
+/// once, but its row stands for a lease and hides a stranger; so there are not fewer of them before that has passed.
+#[derive(Debug, Default)]
+struct Strangers {
+    /// When the broker last answered, by its clock.
+    answered: Duration,
+    namespaces: BTreeMap<Key, Falling>,
+}
+
+/// A number that does not fall at once.
+#[derive(Debug, Default)]
+struct Falling {
+    number: u64,
+    /// Since when it has been told a lower one, and the highest of these.
+    lower: Option<(Duration, u64)>,
 }
 
 /// One key.
@@ -94,6 +112,7 @@ impl Known {
             is_other_broker: false,
             asks_all: false,
             rebuilt_at: Time::ZERO,
+            strangers: Strangers::default(),
         }
     }
 
@@ -185,6 +204,7 @@ impl Known {
             self.views.insert(key, View { total, own });
         }
         self.views.retain(|_, view| !view.total.since.is_zero());
+        self.strangers.hold(self.lease, &mut standing);
         self.doubts = standing.doubts();
         self.standing = Some((asked_at, standing));
         self.is_doubted = false;
@@ -286,9 +306,90 @@ impl Known {
     }
 }
 
+impl Strangers {
+    /// Has the answer say as many strangers as there may be.
+    fn hold(&mut self, lease: Duration, standing: &mut Standing) {
+        let now = standing.now;
+        // A broker that was away gives all rows another lease.
+        let goes_on = self.answered <= now && now < self.answered + timing::late(lease);
+        self.answered = now;
+        let told = std::mem::take(&mut standing.strangers);
+        for key in told.keys() {
+            self.namespaces.entry(key.clone()).or_default();
+        }
+        self.namespaces.retain(|key, strangers| {
+            if !goes_on {
+                strangers.lower = None;
+            }
+            strangers.hear(now, lease, told.get(key).copied().unwrap_or(0));
+            strangers.number != 0
+        });
+        let held = self.namespaces.iter();
+        standing.strangers = held.map(|(key, all)| (key.clone(), all.number)).collect();
+    }
+}
+
+impl Falling {
+    fn hear(&mut self, now: Duration, time: Duration, told: u64) {
+        let (since, highest) = self.lower.unwrap_or((now, told));
+        let highest = highest.max(told);
+        self.lower = Some((since, highest));
+        if self.number <= told || since + time <= now {
+            self.number = highest;
+            self.lower = None;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is known of strangers after each answer, given as its second, and what the broker said of them.
+    fn strangers(answers: &[(u64, u64)]) -> Vec<u64> {
+        let key = Key::from("/");
+        let total = Total {
+            version: 1,
+            since: Duration::from_secs(1),
+            ..Total::default()
+        };
+        let mut known = Known::new(timing::LEASE);
+        let known_after = |&(second, told): &(u64, u64)| {
+            let at = Duration::from_secs(second);
+            let standing = Standing {
+                now: at + Duration::from_secs(100),
+                version: 1,
+                totals: [(key.clone(), total)].into(),
+                strangers: (told != 0)
+                    .then(|| (key.clone(), told))
+                    .into_iter()
+                    .collect(),
+                ..Standing::default()
+            };
+            known.stand(at, known.seen(), standing, &BTreeMap::new());
+            let there = known.elsewhere(at, "/");
+            assert_eq!(there.is_complete(), there.strangers == 0);
+            there.strangers
+        };
+        answers.iter().map(known_after).collect()
+    }
+
+    #[test]
+    fn strangers_are_not_hidden_by_the_row_of_a_node_that_was_killed() {
+        let killed_at_1_and_taken_out_at_4 = [(0, 1), (1, 0), (2, 0), (3, 0), (4, 1), (5, 1)];
+        assert_eq!(strangers(&killed_at_1_and_taken_out_at_4), [1; 6]);
+    }
+
+    #[test]
+    fn there_are_fewer_strangers_once_that_has_stood_for_a_lease() {
+        let all_leave = [(0, 3), (1, 0), (2, 1), (3, 0), (4, 0), (5, 0)];
+        assert_eq!(strangers(&all_leave), [3, 3, 3, 3, 1, 1]);
+        let one_leaves = [(0, 1), (1, 0), (2, 0), (3, 0), (4, 0), (5, 2)];
+        assert_eq!(strangers(&one_leaves), [1, 1, 1, 1, 0, 2]);
+        // Nobody could report, and rows were spared.
+        let is_away = [(0, 1), (1, 0), (3, 0), (4, 0), (5, 0), (6, 0)];
+        assert_eq!(strangers(&is_away), [1, 1, 1, 1, 1, 0]);
+    }
 
     #[test]
     fn a_total_that_no_answer_confirms_is_asked_for_again() {

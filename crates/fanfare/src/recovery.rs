@@ -2,7 +2,7 @@
 
 use std::{
     any::Any,
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     fmt,
     sync::Arc,
     time::{Duration, Instant},
@@ -104,9 +104,18 @@ pub(crate) struct Memory {
     log_bytes: usize,
     /// The place of the last event that was logged.
     last: u64,
-    away: HashMap<Pid, (Instant, Away)>,
-    /// The same in the order in which they left; who came back is passed over.
-    left: VecDeque<(Instant, Pid)>,
+    /// Who is away, in the order in which they left.
+    left: BTreeMap<u64, Left>,
+    /// Where each of them stands in it. Who leaves again has a new place, as its pid is the same.
+    away: HashMap<Pid, u64>,
+    /// Places that were given.
+    departures: u64,
+}
+
+struct Left {
+    at: Instant,
+    pid: Pid,
+    away: Away,
 }
 
 struct Logged {
@@ -164,16 +173,23 @@ impl Memory {
 
     /// Keeps a socket for its client.
     pub(crate) fn keep(&mut self, pid: Pid, away: Away, settings: &Recovery, now: Instant) {
-        while let Some((at, pid)) = self.left.front()
-            && (settings.max_clients <= self.left.len() || *at + settings.max_away < now)
+        while let Some((_, first)) = self.left.first_key_value()
+            && (settings.max_clients <= self.left.len() || first.at + settings.max_away < now)
+            && let Some((_, forgotten)) = self.left.pop_first()
         {
-            self.away.remove(pid);
-            self.left.pop_front();
+            self.away.remove(&forgotten.pid);
         }
         if 0 < settings.max_clients {
-            self.away.insert(pid, (now, away));
-            self.left.push_back((now, pid));
+            self.departures += 1;
+            let left = Left { at: now, pid, away };
+            self.left.insert(self.departures, left);
+            self.away.insert(pid, self.departures);
         }
+    }
+
+    fn take(&mut self, pid: &Pid) -> Option<Left> {
+        let place = self.away.remove(pid)?;
+        self.left.remove(&place)
     }
 
     /// Whether the client could be recovered.
@@ -192,8 +208,8 @@ impl Memory {
         if !self.has_all_since(claim.offset) {
             return None;
         }
-        let (left_at, away) = self.away.remove(&claim.pid)?;
-        if left_at + settings.max_away < now {
+        let Left { at, away, .. } = self.take(&claim.pid)?;
+        if at + settings.max_away < now {
             return None;
         }
         let meant = self
@@ -427,6 +443,34 @@ mod tests {
         }
         assert_eq!((memory.away.len(), memory.left.len()), (2, 2));
         assert!(memory.knows(&claim(9, 0)) && !memory.knows(&claim(1, 0)));
+    }
+
+    #[test]
+    fn who_leaves_again_is_kept_as_long_as_the_first_time() {
+        let (mut memory, settings, now) = (Memory::default(), Recovery::default(), Instant::now());
+        memory.keep(pid(1), away(1, &[]), &settings, now);
+        check(memory.recover(&claim(1, 0), &settings, now), &[]);
+        let again = now + settings.max_away / 2;
+        memory.keep(pid(1), away(1, &[]), &settings, again);
+        let later = now + settings.max_away + Duration::from_millis(1);
+        memory.keep(pid(2), away(2, &[]), &settings, later);
+        check(memory.recover(&claim(1, 0), &settings, later), &[]);
+    }
+
+    #[test]
+    fn who_came_back_takes_nobodys_place() {
+        let (mut memory, now) = (Memory::default(), Instant::now());
+        let settings = Recovery {
+            max_clients: 2,
+            ..Recovery::default()
+        };
+        memory.keep(pid(1), away(1, &[]), &settings, now);
+        for _ in 0..10 {
+            memory.keep(pid(2), away(2, &[]), &settings, now);
+            check(memory.recover(&claim(2, 0), &settings, now), &[]);
+        }
+        memory.keep(pid(2), away(2, &[]), &settings, now);
+        assert!(memory.knows(&claim(1, 0)) && memory.knows(&claim(2, 0)));
     }
 
     #[test]

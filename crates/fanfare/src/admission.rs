@@ -12,6 +12,7 @@ use crate::{
     args::{ArgsError, FromArgs, RawArgs},
     handler::{Handlers, OnAdmit, UseConnect},
     inbox::caught,
+    recovery::Away,
     session::Session,
 };
 
@@ -161,6 +162,16 @@ pub struct Admission {
     pub(crate) data: Option<Arc<dyn Any + Send + Sync>>,
     /// JSON text.
     pub(crate) shared: Option<Box<str>>,
+}
+
+impl From<Away> for Admission {
+    fn from(
+        Away {
+            user, data, shared, ..
+        }: Away,
+    ) -> Self {
+        Self { user, data, shared }
+    }
 }
 
 impl Admission {

@@ -24,7 +24,7 @@ use crate::{
     namespaces::Namespaces,
     ranges::{Keep, LatestKey},
     reason::DisconnectReason,
-    recovery::{Claim, Memory, Recovered, Recovery, Trailer},
+    recovery::{Claim, Discarded, Memory, Recovered, Recovery, Trailer},
     room_counts::RoomCounts,
     rooms::{RoomWatch, Watching},
     round::{NewRound, OpenRound, Rounds},
@@ -263,8 +263,12 @@ impl Namespace {
     }
 
     /// Gives a socket back whose client has come back, by who holds the order and lets it in.
-    pub(crate) fn recover(&self, order: &mut Order, claim: &Claim) -> Option<Recovered> {
-        let settings = self.recovery.as_ref()?;
+    ///
+    /// # Errors
+    ///
+    /// What is left of it, if it can't be given back.
+    pub(crate) fn recover(&self, order: &mut Order, claim: &Claim) -> Result<Recovered, Discarded> {
+        let settings = self.recovery.as_ref().ok_or_else(Discarded::default)?;
         order.memory.recover(claim, settings, clock::now())
     }
 
@@ -300,9 +304,15 @@ impl Namespace {
         wake
     }
 
-    /// Takes `socket` out, at one point of the order. Returns the rooms that it was in.
-    pub(crate) fn leave(&self, socket: &Socket, reason: DisconnectReason) -> Vec<Arc<str>> {
+    /// Takes `socket` out, at one point of the order. Returns the rooms that it was in, and what is left
+    /// of those who are forgotten for it.
+    pub(crate) fn leave(
+        &self,
+        socket: &Socket,
+        reason: DisconnectReason,
+    ) -> (Vec<Arc<str>>, Discarded) {
         let session = socket.session();
+        let mut discarded = Discarded::default();
         let rooms = {
             let mut order = self.order();
             let rooms =
@@ -318,13 +328,13 @@ impl Namespace {
                 && reason.may_be_recovered()
             {
                 let away = socket.as_away(rooms.clone());
-                order.memory.keep(pid, away, settings, clock::now());
+                discarded = order.memory.keep(pid, away, settings, clock::now());
             }
             rooms
         };
         self.announcements.changed.notify_one();
         self.tell_census();
-        rooms
+        (rooms, discarded)
     }
 
     /// Sends frames to everyone whom `select` names, at one point of the order, in all shards; and to other

@@ -10,8 +10,15 @@ use std::{
 use fanfare_proto::socketio::Nsp;
 
 use crate::{
-    admission::Handshake, clock, cluster::Adapter, config::EmptyNamespaces, handler::BoxFuture,
-    io::Io, namespace::Namespace, recovery::Recovery, server::Server,
+    admission::Handshake,
+    clock,
+    cluster::Adapter,
+    config::EmptyNamespaces,
+    handler::BoxFuture,
+    io::Io,
+    namespace::Namespace,
+    recovery::{Discarded, Recovery},
+    server::Server,
 };
 
 /// All namespaces of a server.
@@ -143,18 +150,15 @@ impl Namespaces {
         parent
     }
 
-    /// Keeps a namespace that somebody may come back to, until `until`.
-    pub(crate) fn linger(&self, namespace: Arc<Namespace>, until: Instant) {
-        let over = {
-            let mut lingering = self
-                .lingering
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            lingering.retain(|(_, other)| !Arc::ptr_eq(other, &namespace));
-            lingering.push((until, namespace));
-            take_over(&mut lingering)
-        };
-        drop(over);
+    /// Keeps a namespace that somebody may come back to, until `until`. Returns those whose time is over.
+    fn linger(&self, namespace: Arc<Namespace>, until: Instant) -> Discarded {
+        let mut lingering = self
+            .lingering
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        lingering.retain(|(_, other)| !Arc::ptr_eq(other, &namespace));
+        lingering.push((until, namespace));
+        take_over(&mut lingering)
     }
 
     fn end_lingering(&self) {
@@ -237,15 +241,17 @@ impl Server {
         Ok(namespace)
     }
 
-    /// Keeps a namespace that would end now for as long as who has left it may come back.
-    pub(crate) fn keep_for_return(&self, namespace: &Arc<Namespace>) {
+    /// Keeps a namespace that would end now for as long as who has left it may come back. Returns those to which
+    /// nobody has.
+    pub(crate) fn keep_for_return(&self, namespace: &Arc<Namespace>) -> Discarded {
         if let Some(settings) = &namespace.recovery
             && self.config.empty_namespaces == EmptyNamespaces::End
             && namespace.is_child()
         {
             let until = clock::now() + settings.max_away;
-            self.namespaces.linger(namespace.clone(), until);
+            return self.namespaces.linger(namespace.clone(), until);
         }
+        Discarded::default()
     }
 
     /// Returns whether it had to be made.
@@ -303,10 +309,11 @@ impl Server {
 #[derive(Debug)]
 pub(crate) struct TooManyNamespaces;
 
-/// Takes out what nobody has come back to in time. To be dropped with no lock of ours held.
-fn take_over(lingering: &mut Vec<(Instant, Arc<Namespace>)>) -> Vec<(Instant, Arc<Namespace>)> {
+/// Takes out what nobody has come back to in time.
+fn take_over(lingering: &mut Vec<(Instant, Arc<Namespace>)>) -> Discarded {
     let now = clock::now();
     lingering
         .extract_if(.., |(until, _)| *until < now)
+        .map(|(_, namespace)| namespace)
         .collect()
 }

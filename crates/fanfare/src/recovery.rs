@@ -97,6 +97,30 @@ impl Claim {
     }
 }
 
+/// What is not needed any more. To be dropped with no lock of ours held: its `Drop` may be the application's,
+/// and call us.
+#[derive(Default)]
+#[must_use]
+pub(crate) struct Discarded(Vec<Arc<dyn Any + Send + Sync>>);
+
+impl Discarded {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<T: Any + Send + Sync> FromIterator<Arc<T>> for Discarded {
+    fn from_iter<I: IntoIterator<Item = Arc<T>>>(items: I) -> Self {
+        Self(items.into_iter().map(|item| item as _).collect())
+    }
+}
+
+impl From<Away> for Discarded {
+    fn from(away: Away) -> Self {
+        Self(away.data.into_iter().collect())
+    }
+}
+
 /// What a namespace remembers.
 #[derive(Default)]
 pub(crate) struct Memory {
@@ -171,20 +195,27 @@ impl Memory {
         }
     }
 
-    /// Keeps a socket for its client.
-    pub(crate) fn keep(&mut self, pid: Pid, away: Away, settings: &Recovery, now: Instant) {
+    /// Keeps a socket for its client. Returns what is left of those who are forgotten.
+    pub(crate) fn keep(
+        &mut self,
+        pid: Pid,
+        away: Away,
+        settings: &Recovery,
+        now: Instant,
+    ) -> Discarded {
+        self.departures += 1;
+        self.left
+            .insert(self.departures, Left { at: now, pid, away });
+        self.away.insert(pid, self.departures);
+        let mut discarded = Discarded::default();
         while let Some((_, first)) = self.left.first_key_value()
-            && (settings.max_clients <= self.left.len() || first.at + settings.max_away < now)
+            && (settings.max_clients < self.left.len() || first.at + settings.max_away < now)
             && let Some((_, forgotten)) = self.left.pop_first()
         {
             self.away.remove(&forgotten.pid);
+            discarded.0.extend(forgotten.away.data);
         }
-        if 0 < settings.max_clients {
-            self.departures += 1;
-            let left = Left { at: now, pid, away };
-            self.left.insert(self.departures, left);
-            self.away.insert(pid, self.departures);
-        }
+        discarded
     }
 
     fn take(&mut self, pid: &Pid) -> Option<Left> {
@@ -197,37 +228,48 @@ impl Memory {
         self.away.contains_key(&claim.pid) && self.has_all_since(claim.offset)
     }
 
-    /// Gives a socket back, once, with what its client has missed; `None` if it is forgotten, if something
-    /// that it may have missed is, or if that is too much.
+    /// Gives a socket back, once, with what its client has missed.
+    ///
+    /// # Errors
+    ///
+    /// What is left of it, if it is forgotten, if something that it may have missed is, or if that is too much.
     pub(crate) fn recover(
         &mut self,
         claim: &Claim,
         settings: &Recovery,
         now: Instant,
-    ) -> Option<Recovered> {
+    ) -> Result<Recovered, Discarded> {
         if !self.has_all_since(claim.offset) {
-            return None;
+            return Err(Discarded::default());
         }
-        let Left { at, away, .. } = self.take(&claim.pid)?;
+        let Left { at, away, .. } = self.take(&claim.pid).ok_or_else(Discarded::default)?;
         if at + settings.max_away < now {
-            return None;
+            return Err(away.into());
         }
+        match self.missed(&away, claim.offset, settings.max_missed_bytes) {
+            Some(missed) => Ok(Recovered {
+                pid: claim.pid,
+                away,
+                missed,
+            }),
+            None => Err(away.into()),
+        }
+    }
+
+    /// What was meant for a socket since it had the event at `offset`; `None` if that is more than `max_bytes`.
+    fn missed(&self, away: &Away, offset: u64, max_bytes: usize) -> Option<Vec<u8>> {
         let meant = self
             .log
             .iter()
-            .filter(|logged| claim.offset < logged.place && is_meant(&away, &logged.select));
+            .filter(|logged| offset < logged.place && is_meant(away, &logged.select));
         let mut missed = Vec::new();
         for logged in meant {
-            if settings.max_missed_bytes < missed.len() + logged.frames.len() {
+            if max_bytes < missed.len() + logged.frames.len() {
                 return None;
             }
             missed.extend_from_slice(&logged.frames);
         }
-        Some(Recovered {
-            pid: claim.pid,
-            away,
-            missed,
-        })
+        Some(missed)
     }
 
     fn has_all_since(&self, offset: u64) -> bool {
@@ -321,8 +363,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(recovered: Option<Recovered>, texts: &[&str]) {
-        let missed = recovered.expect("it is recovered").missed;
+    fn check(recovered: Result<Recovered, Discarded>, texts: &[&str]) {
+        let missed = recovered.ok().expect("it is recovered").missed;
         let missed = String::from_utf8_lossy(&missed).into_owned();
         let heard: Vec<_> = missed
             .split("[\"e\",\"")
@@ -339,7 +381,7 @@ mod tests {
             memory.log(&mut event(text), select, &settings, now);
         };
         log(&mut memory, "had", &Select::default());
-        memory.keep(pid(1), away(1, &["a"]), &settings, now);
+        drop(memory.keep(pid(1), away(1, &["a"]), &settings, now));
         log(&mut memory, "all", &Select::default());
         log(&mut memory, "a", &to("a"));
         log(&mut memory, "b", &to("b"));
@@ -360,7 +402,7 @@ mod tests {
             &["all", "a", "me"],
         );
         assert!(
-            memory.recover(&claim(1, 1), &settings, now).is_none(),
+            memory.recover(&claim(1, 1), &settings, now).is_err(),
             "once"
         );
     }
@@ -380,10 +422,10 @@ mod tests {
                 now,
             );
         }
-        memory.keep(pid(1), away(1, &[]), &settings, now);
+        drop(memory.keep(pid(1), away(1, &[]), &settings, now));
         for offset in [0, 1, 6, u64::MAX] {
             assert!(
-                memory.recover(&claim(1, offset), &settings, now).is_none(),
+                memory.recover(&claim(1, offset), &settings, now).is_err(),
                 "{offset}"
             );
         }
@@ -397,13 +439,13 @@ mod tests {
     fn time_forgets_both_who_left_and_what_was_said() {
         let (mut memory, settings, now) = (Memory::default(), Recovery::default(), Instant::now());
         memory.log(&mut event("old"), &Select::default(), &settings, now);
-        memory.keep(pid(1), away(1, &[]), &settings, now);
-        memory.keep(pid(2), away(2, &[]), &settings, now);
+        drop(memory.keep(pid(1), away(1, &[]), &settings, now));
+        drop(memory.keep(pid(2), away(2, &[]), &settings, now));
         let later = now + settings.max_away + Duration::from_millis(1);
-        assert!(memory.recover(&claim(1, 1), &settings, later).is_none());
+        assert!(memory.recover(&claim(1, 1), &settings, later).is_err());
         memory.log(&mut event("new"), &Select::default(), &settings, later);
         assert_eq!(memory.log.len(), 1);
-        memory.keep(pid(3), away(3, &[]), &settings, later);
+        drop(memory.keep(pid(3), away(3, &[]), &settings, later));
         assert_eq!((memory.away.len(), memory.left.len()), (1, 1));
         // Nothing has been missed since the last event, however long ago that was.
         check(memory.recover(&claim(3, 2), &settings, later), &[]);
@@ -417,7 +459,7 @@ mod tests {
                 max_missed_bytes: 3 * event("0").encoded().plain.len(),
                 ..Recovery::default()
             };
-            memory.keep(pid(1), away(1, &[]), &settings, now);
+            drop(memory.keep(pid(1), away(1, &[]), &settings, now));
             for n in 0..missed {
                 memory.log(
                     &mut event(&n.to_string()),
@@ -427,7 +469,7 @@ mod tests {
                 );
             }
             let recovered = memory.recover(&claim(1, 0), &settings, now);
-            assert_eq!(recovered.is_some(), is_recovered, "{missed}");
+            assert_eq!(recovered.is_ok(), is_recovered, "{missed}");
         }
     }
 
@@ -439,7 +481,7 @@ mod tests {
             ..Recovery::default()
         };
         for n in 0..10 {
-            memory.keep(pid(n), away(n, &[]), &settings, now);
+            drop(memory.keep(pid(n), away(n, &[]), &settings, now));
         }
         assert_eq!((memory.away.len(), memory.left.len()), (2, 2));
         assert!(memory.knows(&claim(9, 0)) && !memory.knows(&claim(1, 0)));
@@ -448,12 +490,12 @@ mod tests {
     #[test]
     fn who_leaves_again_is_kept_as_long_as_the_first_time() {
         let (mut memory, settings, now) = (Memory::default(), Recovery::default(), Instant::now());
-        memory.keep(pid(1), away(1, &[]), &settings, now);
+        drop(memory.keep(pid(1), away(1, &[]), &settings, now));
         check(memory.recover(&claim(1, 0), &settings, now), &[]);
         let again = now + settings.max_away / 2;
-        memory.keep(pid(1), away(1, &[]), &settings, again);
+        drop(memory.keep(pid(1), away(1, &[]), &settings, again));
         let later = now + settings.max_away + Duration::from_millis(1);
-        memory.keep(pid(2), away(2, &[]), &settings, later);
+        drop(memory.keep(pid(2), away(2, &[]), &settings, later));
         check(memory.recover(&claim(1, 0), &settings, later), &[]);
     }
 
@@ -464,12 +506,12 @@ mod tests {
             max_clients: 2,
             ..Recovery::default()
         };
-        memory.keep(pid(1), away(1, &[]), &settings, now);
+        drop(memory.keep(pid(1), away(1, &[]), &settings, now));
         for _ in 0..10 {
-            memory.keep(pid(2), away(2, &[]), &settings, now);
+            drop(memory.keep(pid(2), away(2, &[]), &settings, now));
             check(memory.recover(&claim(2, 0), &settings, now), &[]);
         }
-        memory.keep(pid(2), away(2, &[]), &settings, now);
+        drop(memory.keep(pid(2), away(2, &[]), &settings, now));
         assert!(memory.knows(&claim(1, 0)) && memory.knows(&claim(2, 0)));
     }
 

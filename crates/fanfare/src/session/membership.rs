@@ -6,7 +6,7 @@ use fanfare_proto::{
     engineio::{CloseReason, Revision},
     socketio::{self, Nsp},
 };
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::{Entry, Session, State, Step, Steps};
 use crate::{
@@ -15,16 +15,18 @@ use crate::{
     inbox::{self, Item, Leaving, Place, Sent},
     namespace::Namespace,
     reason::DisconnectReason,
-    recovery::{Claim, Recovered},
+    recovery::{Claim, Discarded, Recovered},
     socket::{Identity, Socket},
     socket_id::SocketId,
 };
 
-/// A socket that is about to join, the frames that are its first, and its rooms.
+/// A socket that is about to join, the frames that are its first, its rooms, and what it was before but is not
+/// any more.
 struct Entrance {
     socket: Socket,
     first: Vec<u8>,
     rooms: Vec<Arc<str>>,
+    discarded: Discarded,
 }
 
 /// The client was here before, but that has been forgotten.
@@ -103,6 +105,8 @@ impl Session {
         place: Place,
     ) -> Result<(), Forgotten> {
         let mut wake = crate::shard::Wake::Nobody;
+        // Who has gone meanwhile needs no decision, but it is not dropped under our lock: it may hold data.
+        let mut decision = Some(decision);
         let joined = self.update_at(place, |state, steps| {
             let at = state.entries.iter().position(
                 |entry| matches!(entry, Entry::Joining(joining) if Arc::ptr_eq(joining, namespace)),
@@ -112,10 +116,10 @@ impl Session {
                 state.entries.swap_remove(at);
                 return Ok(None);
             }
-            let admission = match decision {
-                Decision::Admitted(admission) => Some(admission),
-                Decision::LetInAgain => None,
-                Decision::Refused(refusal) => {
+            let admission = match decision.take() {
+                Some(Decision::Admitted(admission)) => Some(admission),
+                Some(Decision::LetInAgain) | None => None,
+                Some(Decision::Refused(refusal)) => {
                     state.entries.swap_remove(at);
                     steps.push(Step::Send(self.refused(&namespace.nsp, &refusal)));
                     return Ok(None);
@@ -123,13 +127,18 @@ impl Session {
             };
             let claim = self.claim(namespace, auth.as_deref());
             let mut order = namespace.order();
-            let recovered = claim.and_then(|claim| namespace.recover(&mut order, &claim));
+            let recovered = claim.and_then(|claim| {
+                let recovered = namespace.recover(&mut order, &claim);
+                recovered.map_err(|discarded| plan(discarded, steps)).ok()
+            });
             let Entrance {
                 socket,
                 first,
                 rooms,
+                discarded,
             } = self.enter(namespace, admission, recovered, auth)?;
             wake = namespace.join_in(order, &socket, &first, &rooms);
+            plan(discarded, steps);
             state.join_by = None;
             state.entries[at] = Entry::Joined(socket.clone());
             socket.inbox().push(Item::Connect, socket.max_inbox_bytes());
@@ -153,20 +162,27 @@ impl Session {
         recovered: Option<Recovered>,
         auth: Option<Arc<str>>,
     ) -> Result<Entrance, Forgotten> {
+        let mut discarded = Discarded::default();
         let (identity, rooms, mut first, admission) = match recovered {
-            Some(Recovered { pid, away, missed }) => {
+            Some(Recovered {
+                pid,
+                mut away,
+                missed,
+            }) => {
                 let identity = Identity {
                     id: away.id,
                     pid: Some(pid),
                     is_recovered: true,
                 };
-                let before = Admission {
-                    user: away.user,
-                    data: away.data,
-                    shared: away.shared,
+                let rooms = std::mem::take(&mut away.rooms);
+                let admission = match admission {
+                    Some(admission) => {
+                        discarded = away.into();
+                        admission
+                    }
+                    None => away.into(),
                 };
-                let admission = admission.unwrap_or(before);
-                (identity, away.rooms, missed, admission)
+                (identity, rooms, missed, admission)
             }
             None => {
                 let can_be_recovered =
@@ -186,6 +202,7 @@ impl Session {
             socket,
             first,
             rooms,
+            discarded,
         })
     }
 
@@ -383,11 +400,32 @@ impl Session {
 /// Takes a socket that has just been taken out of `entries` out of everything else, under the same
 /// lock: later, somebody else might have the session's slot, and be taken out instead.
 pub(super) fn leave(socket: Socket, reason: DisconnectReason, steps: &mut Steps) {
-    let rooms = socket.namespace().leave(&socket, reason);
+    let (rooms, discarded) = socket.namespace().leave(&socket, reason);
+    plan(discarded, steps);
     if reason.may_be_recovered() {
-        socket.session().server.keep_for_return(socket.namespace());
+        let server = &socket.session().server;
+        plan(server.keep_for_return(socket.namespace()), steps);
     }
     let over = socket.namespace().rounds.leave(&socket);
     steps.extend(over.into_iter().map(Step::RoundOver));
     steps.push(Step::Left(socket, Leaving { reason, rooms }));
+}
+
+/// Has what is not needed any more dropped once the state is released.
+fn plan(discarded: Discarded, steps: &mut Steps) {
+    if !discarded.is_empty() {
+        steps.push(Step::Discard(discarded));
+    }
+}
+
+/// Drops what is not needed any more, as handlers are run: it may be the application's code that runs then.
+pub(super) fn discard(discarded: Discarded, place: Place) {
+    inbox::run(place, async move {
+        if inbox::caught(|| async move { drop(discarded) })
+            .await
+            .is_err()
+        {
+            error!("the data of a forgotten socket panicked when it was dropped");
+        }
+    });
 }

@@ -39,6 +39,7 @@ use crate::{
     namespace::Namespace,
     outbox::{Outbox, Sink},
     reason::DisconnectReason,
+    recovery::Discarded,
     round,
     server::Server,
     shard::Shard,
@@ -123,6 +124,7 @@ enum Step {
     Answer(oneshot::Sender<RawArgs>, RawArgs),
     RoundOver(round::Over),
     Left(Socket, Leaving),
+    Discard(Discarded),
     CloseTransport,
     Over(CloseReason),
 }
@@ -302,6 +304,7 @@ impl Session {
             Step::Answer(to, args) => drop(to.send(args)),
             Step::RoundOver(over) => over.tell(),
             Step::Left(socket, leaving) => self.after_leave(&socket, leaving, place),
+            Step::Discard(discarded) => membership::discard(discarded, place),
             Step::CloseTransport => {
                 self.shard
                     .tell_after(|turn| turn.free_slot_after(self.slot, &frame::close()));

@@ -12,6 +12,7 @@ mod cookie;
 mod cors;
 mod counted_rooms;
 mod deflate;
+mod discarded;
 mod disconnect;
 mod encoding;
 mod families;

@@ -111,7 +111,8 @@ impl RedisAdapter {
         Self { prefix, ..self }
     }
 
-    /// How long Redis may take to answer before its connection counts as lost.
+    /// How long Redis may take to answer messages before its connection counts as lost. Once a second a node also sends itself something:
+    /// that has 2 s in any case.
     #[must_use]
     pub fn with_requests_timeout(self, requests_timeout: Duration) -> Self {
         Self {

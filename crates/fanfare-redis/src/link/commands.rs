@@ -1,6 +1,6 @@
 //! The connection for commands: made, proved by the canary, and made again.
 
-use redis::{AsyncConnectionConfig, RedisError};
+use redis::{AsyncConnectionConfig, RedisError, Value, aio::MultiplexedConnection};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{CANARY_INTERVAL, CANARY_PATIENCE, Commands, Link, LinkError, backoff::Backoff};
@@ -52,7 +52,7 @@ async fn connected(link: &Link, number: u64, backoff: &mut Backoff) -> LinkError
     }
 }
 
-async fn connect(link: &Link) -> Result<redis::aio::MultiplexedConnection, LinkError> {
+async fn connect(link: &Link) -> Result<MultiplexedConnection, LinkError> {
     let patience = link.0.patience;
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(patience))
@@ -64,7 +64,30 @@ async fn connect(link: &Link) -> Result<redis::aio::MultiplexedConnection, LinkE
         .get_multiplexed_async_connection_with_config(&config);
     let connection = timeout(patience, connecting).await;
     let connection: Result<_, RedisError> = connection.map_err(|_| LinkError::Timeout(patience))?;
-    connection.map_err(LinkError::Refused)
+    let mut connection = connection.map_err(LinkError::Refused)?;
+    let asking = timeout(patience, is_replica(&mut connection));
+    match asking.await.map_err(|_| LinkError::Timeout(patience))? {
+        true => Err(LinkError::Replica),
+        false => Ok(connection),
+    }
+}
+
+/// Whether Redis says so; some do not let everybody ask.
+async fn is_replica(connection: &mut MultiplexedConnection) -> bool {
+    let role = redis::cmd("ROLE").query_async::<Value>(connection).await;
+    role.is_ok_and(|role| names_replica(&role))
+}
+
+/// The first that `ROLE` answers is `master`, or `slave`, or `sentinel`.
+fn names_replica(role: &Value) -> bool {
+    let Value::Array(parts) = role else {
+        return false;
+    };
+    parts.first().is_some_and(|name| match name {
+        Value::BulkString(name) => name == b"slave",
+        Value::SimpleString(name) => name == "slave",
+        _ => false,
+    })
 }
 
 /// Lets a canary fly.

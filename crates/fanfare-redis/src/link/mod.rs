@@ -83,6 +83,9 @@ pub(crate) enum LinkError {
     /// Redis does not want to.
     #[error("Redis refuses: {0}")]
     Refused(RedisError),
+    /// What is published there reaches nobody who is connected to another.
+    #[error("this Redis is a replica: nodes need the one that it follows")]
+    Replica,
 }
 
 impl Link {
@@ -139,7 +142,8 @@ impl Link {
         self.0.closing.send_replace(true);
     }
 
-    /// Runs `script`, for `patience` at most.
+    /// Runs `script`, for `patience` at most. That there was no answer in time ends no connection: the canary shows whether it is dead,
+    /// and others' messages are under way on it.
     ///
     /// # Errors
     ///
@@ -160,8 +164,10 @@ impl Link {
         }
         let mut commands = self.commands()?;
         let answer = invocation.invoke_async(&mut commands.connection);
-        let answer = timeout(patience, answer).await;
-        self.judge(commands.number, patience, answer)
+        match timeout(patience, answer).await {
+            Err(_) => Err(LinkError::Timeout(patience)),
+            answered => self.judge(commands.number, patience, answered),
+        }
     }
 
     /// Does one command.
@@ -261,12 +267,19 @@ impl Link {
             Ok(Err(error)) if error.is_io_error() || error.is_unrecoverable_error() => {
                 LinkError::Unreachable
             }
+            // It was not one when we came. There may be another by now behind the same name.
+            Ok(Err(error)) if is_read_only(&error) => LinkError::Replica,
             Ok(Err(error)) => return Err(LinkError::Refused(error)),
             Err(_) => LinkError::Timeout(patience),
         };
         self.0.give_up(number);
         Err(wrong)
     }
+}
+
+/// What a replica answers to whoever writes; a script's error only quotes it.
+fn is_read_only(error: &RedisError) -> bool {
+    error.code() == Some("READONLY") || error.to_string().contains("READONLY")
 }
 
 impl Inner {

@@ -101,3 +101,38 @@ async fn a_copy_that_is_behind_is_told_again_who_is_there() {
     pair.are_right(7).await;
     assert!(pair.copy_has(7).await);
 }
+
+/// Behind the same name, as it is with managed services: who comes too early finds a copy, which takes messages and tells nobody.
+#[tokio::test]
+async fn who_is_led_to_a_copy_is_deaf_until_it_is_the_main_one() {
+    let mut pair = Pair::start().await;
+    let [a, b] = &pair.nodes;
+    let _clients = (a.client().await, b.client().await);
+    pair.are_right(2).await;
+    pair.network.lead_to(pair.copy.address());
+    let before = pair.network.n_connections();
+    pair.main.kill();
+    // Each has come to it, and gone again, and come again.
+    eventually("both try again", || {
+        before + 8 <= pair.network.n_connections()
+    })
+    .await;
+    assert!(pair.nodes.iter().all(|node| node.adapter.is_deaf()));
+    pair.copy.follow_nobody().await;
+    pair.are_right(2).await;
+}
+
+#[tokio::test]
+async fn who_is_connected_when_the_main_one_becomes_a_copy_looks_for_the_other() {
+    let pair = Pair::start().await;
+    let [a, b] = &pair.nodes;
+    let (mut one, _two) = (a.client().await, b.client().await);
+    pair.are_right(2).await;
+    pair.copy.follow_nobody().await;
+    pair.network.lead_to(pair.copy.address());
+    pair.main.follow(&pair.copy).await;
+    // What a count needs can't be written any more.
+    let _three = b.client().await;
+    pair.are_right(3).await;
+    while one.hear().await != r#"42["user count",3]"# {}
+}

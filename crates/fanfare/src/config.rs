@@ -379,6 +379,9 @@ pub struct Limits {
     pub max_inbox_bytes: usize,
     /// Namespaces that one session may be in. 100: pages use a handful.
     pub max_namespaces: usize,
+    /// Sockets of one session that have left, but whose handlers are not done: while there are as many, the session joins
+    /// nothing. 100: each may have left as much behind as `max_inbox_bytes`.
+    pub max_leaving: usize,
     /// Namespaces that clients may have made, of all [families](crate::Io::of_matching) together. 10,000: each
     /// costs some kilobytes as long as it is there.
     pub max_dynamic_namespaces: usize,
@@ -405,6 +408,7 @@ impl Default for Limits {
             max_backlog_bytes: 4 * 1024 * 1024,
             max_inbox_bytes: 1_000_000,
             max_namespaces: 100,
+            max_leaving: 100,
             max_dynamic_namespaces: 10_000,
             max_counted_rooms: 1_000,
             max_pending_acks: 1_000,

@@ -114,6 +114,11 @@ impl Inbox {
         (item, has_room)
     }
 
+    /// Whether nothing comes any more: `Disconnect` has been pushed.
+    fn is_over(&self) -> bool {
+        self.is_over
+    }
+
     /// Whether a listener is called for the first time.
     fn spend(&mut self, once: u32) -> bool {
         let spent = self.spent.get_or_insert_default();
@@ -192,9 +197,16 @@ async fn serve_on(socket: Socket) {
 }
 
 fn next(socket: &Socket) -> Option<Item> {
-    let (item, has_room) = socket.inbox().pop(socket.max_inbox_bytes());
+    let (item, has_room, is_over) = {
+        let mut inbox = socket.inbox();
+        let (item, has_room) = inbox.pop(socket.max_inbox_bytes());
+        (item, has_room, inbox.is_over())
+    };
     if has_room {
         socket.session().resume_reading();
+    }
+    if item.is_none() && is_over {
+        socket.session().has_left();
     }
     item
 }

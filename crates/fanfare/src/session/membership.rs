@@ -282,8 +282,19 @@ impl Session {
         debug!(nsp = socket.nsp(), id = %socket.id(), reason = %leaving.reason, "a socket disconnected");
         socket.acks().clear();
         let max = socket.max_inbox_bytes();
+        self.n_leaving.fetch_add(1, Ordering::AcqRel);
         socket.inbox().push(Item::Disconnect(leaving), max);
         inbox::serve(socket, place);
+    }
+
+    /// The handlers of a socket that has left are done.
+    pub(crate) fn has_left(&self) {
+        self.n_leaving.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Sockets that have left, but whose handlers are not done.
+    pub(super) fn n_leaving(&self) -> usize {
+        self.n_leaving.load(Ordering::Acquire) as usize
     }
 
     /// Disconnects one socket, on the application's behalf.

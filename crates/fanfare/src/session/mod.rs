@@ -16,7 +16,7 @@ use std::{
     fmt,
     sync::{
         Arc, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicUsize},
+        atomic::{AtomicBool, AtomicU32},
     },
     time::{Duration, Instant, SystemTime},
 };
@@ -65,7 +65,9 @@ pub(crate) struct Session {
     /// Tells whoever reads for the session, but does not write, that it may be read again.
     pub(crate) resumed: Notify,
     /// Sockets whose inbox is full: the session is not read while there are any.
-    n_full: AtomicUsize,
+    n_full: AtomicU32,
+    /// Sockets that have left, but whose handlers are not done.
+    n_leaving: AtomicU32,
     /// Whether the address's count of sessions that have not joined still has this one in it.
     is_joining: AtomicBool,
     /// What the client takes on WebSocket.
@@ -171,7 +173,8 @@ impl Session {
             out: Mutex::new(Outbox::new(sink)),
             wake: Notify::new(),
             resumed: Notify::new(),
-            n_full: AtomicUsize::new(0),
+            n_full: AtomicU32::new(0),
+            n_leaving: AtomicU32::new(0),
             is_joining: AtomicBool::new(true),
             form: OnceLock::new(),
             server,

@@ -141,11 +141,16 @@ impl Session {
         if state.entries.iter().any(|entry| entry.nsp() == nsp) {
             return Err(socketio::Violation::AlreadyConnected);
         }
-        if self.server.config.limits.max_namespaces <= state.entries.len() {
-            let refusal = Refusal::new(
-                "this connection is in too many namespaces; the limit is `max_namespaces`",
-            );
-            steps.push(Step::Send(self.refused(nsp, &refusal)));
+        let limits = &self.server.config.limits;
+        let too_many = if limits.max_namespaces <= state.entries.len() {
+            Some("this connection is in too many namespaces; the limit is `max_namespaces`")
+        } else if limits.max_leaving <= self.n_leaving() {
+            Some("handlers of sockets that have left are not done; the limit is `max_leaving`")
+        } else {
+            None
+        };
+        if let Some(too_many) = too_many {
+            steps.push(Step::Send(self.refused(nsp, &Refusal::new(too_many))));
             return Ok(());
         }
         let auth = auth.map(Into::into);

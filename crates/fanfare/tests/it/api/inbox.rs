@@ -107,6 +107,43 @@ async fn a_flooding_client_hears_what_it_is_sent() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_and_comes_back_before_its_handlers_are_done_is_refused_in_the_end() {
+    let server = Server::with(Config {
+        limits: Limits {
+            max_leaving: 3,
+            ..Limits::default()
+        },
+        ..Config::default()
+    })
+    .await;
+    let gate = Arc::new(Semaphore::new(0));
+    let opens = gate.clone();
+    server.io.on("wait", move |_: Socket| {
+        let gate = opens.clone();
+        async move { gate.acquire().await.expect("the gate stays").forget() }
+    });
+    let mut client = server.client().await;
+    for round in 1..=3 {
+        for text in [r#"42["wait"]"#, "41", "40"] {
+            client.send(text).await;
+        }
+        let answer = client.hear().await;
+        match round {
+            3 => assert!(answer.contains("`max_leaving`"), "{answer}"),
+            _ => assert!(answer.starts_with("40{"), "{answer}"),
+        }
+    }
+    gate.add_permits(3);
+    within("it is let in", async {
+        while {
+            client.send("40").await;
+            client.hear().await.starts_with("44")
+        } {}
+    })
+    .await;
+}
+
 struct Flood {
     server: Server,
     gate: Arc<Semaphore>,
